@@ -1,0 +1,115 @@
+"""The words of the project as types: recorders, clips, health, clocks, digests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from blake3 import blake3
+
+CHUNK_BYTES = 256 * 1024
+"""A chunk: the unit of hashing, sending and resuming."""
+
+ClipId = NewType("ClipId", str)
+"""64 lower-case hexadecimal digits, see `Clip.id_on`."""
+
+_HEX64 = re.compile(r"[0-9a-f]{64}\Z")
+
+
+def is_digest(text: str) -> bool:
+    """Whether `text` is a 256-bit digest as 64 lower-case hexadecimal digits."""
+    return _HEX64.match(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a recorder says it is. `serial` is never empty: a driver without one says why not."""
+
+    maker: str
+    model: str
+    serial: str
+    firmware: str
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """One store of a recorder, sizes in bytes."""
+
+    id: str
+    label: str
+    total: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a recorder tells of its own state. `battery_percent` is None where it tells nothing."""
+
+    battery_percent: int | None
+    storages: tuple[Storage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """A recorder's clock beside ours, measured before anybody corrects it.
+
+    `recorder` is naive where the recorder names no zone. `dock` is our UTC time in the middle
+    of the exchange, `round_trip` its length in seconds: the error bar.
+    """
+
+    recorder: datetime
+    dock: datetime
+    round_trip: float
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One file of footage as a recorder lists it, in this session.
+
+    `path` is the recorder's own path and name, joined with "/"; it is never used as a path of
+    ours. `recorded` is the recorder's own words for the time of recording (MTP: its DateModified
+    or DateCreated), kept as they are; empty where it says nothing. `marked` is the recorder's
+    own "important" mark.
+    """
+
+    storage: str
+    path: str
+    size: int
+    recorded: str
+    marked: bool = False
+
+    def id_on(self, serial: str, generation: int = 0) -> ClipId:
+        """The clip's id: the same wherever this recorder docks.
+
+        BLAKE3 over serial, path, size and recorded time, each preceded by its length, so that
+        no two different clips give the same input. `generation` counts different footage met
+        under the same four facts (a recorder whose clock and numbering began again).
+        """
+        facts = [serial, self.path, str(self.size), self.recorded]
+        if generation:
+            facts.append(str(generation))
+        return ClipId(blake3(framed(facts)).hexdigest())
+
+
+def framed(parts: Iterable[str]) -> bytes:
+    """Texts as bytes, each behind its length (8 bytes, big-endian)."""
+    raw = [part.encode() for part in parts]
+    return b"".join(len(part).to_bytes(8, "big") + part for part in raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Digests of one whole clip, hexadecimal. `chunks` is BLAKE3 over its chunk digests."""
+
+    blake3: str
+    chunks: str
+    sha256: str | None = None
+    sm3: str | None = None
+
+
+def printable(text: str) -> str:
+    """Text from a device, made safe to show: control, bidi and unpaired characters escaped."""
+    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)

@@ -1,0 +1,183 @@
+"""The contract between dock and archive: topics and messages, version 1.
+
+All meaning is in topics and payloads. JSON messages are read strictly: a wrong type, a missing
+key or a number out of range is `Malformed`; an unknown key is ignored, so that a later minor
+version may add one. A message of another version is `Malformed` too.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from agent.errors import Malformed
+
+PREFIX = "bodydock/1"
+JSON_LIMIT = 256 * 1024
+"""No JSON message is longer; longer ones are dropped unread."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""An id that is safe in a topic: of a dock, an archive, a receiver."""
+Hex64 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, StringConstraints(max_length=4096)]
+Size = Annotated[int, Field(ge=0, lt=2**63)]
+Ranges = Annotated[list[tuple[Size, Size]], Field(max_length=4096)]
+"""Byte ranges [start, end), ascending, apart."""
+
+
+class Message(BaseModel):
+    """What all JSON messages share."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    v: Literal[1] = 1
+
+    def encode(self) -> bytes:
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+M = TypeVar("M", bound=Message)
+
+
+def decode(kind: type[M], payload: bytes) -> M:
+    """Read one message. Raises `Malformed` with the first thing that is wrong."""
+    if len(payload) > JSON_LIMIT:
+        raise Malformed(f"{kind.__name__}: {len(payload)} bytes, the limit is {JSON_LIMIT}")
+    try:
+        return kind.model_validate_json(payload, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "payload"
+        raise Malformed(f"{kind.__name__}: {where}: {first['msg']}") from error
+
+
+class RecorderFacts(BaseModel):
+    """The recorder that a clip came from."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    maker: Text
+    model: Text
+    serial: Text
+    firmware: Text
+
+
+class Manifest(Message):
+    """`dock/D/up/offer`, inside an envelope signed by the dock: everything known of one clip."""
+
+    dock: Name
+    clip: Hex64
+    recorder: RecorderFacts
+    bay: Text
+    contact: Size
+    path: Text
+    size: Size
+    recorded: Text
+    marked: bool
+    chunk_bytes: Annotated[int, Field(ge=4096, le=1024 * 1024)]
+    blake3: Hex64
+    chunks: Hex64
+    sha256: Hex64 | None = None
+    sm3: Hex64 | None = None
+    spooled_at: Text
+
+
+class Answer(Enum):
+    """What the archive says to an offer."""
+
+    GO = "go"
+    """Send what is missing."""
+    LATER = "later"
+    """Busy or full for now; offer again later."""
+    NEVER = "never"
+    """Cannot be stored as offered; a person must look."""
+
+
+class Grant(Message):
+    """`dock/D/down/grant`: the answer to an offer.
+
+    `have` is what the archive already holds, `window` the dock's credit in bytes: how much may
+    be under way, over all clips, and not yet confirmed by progress.
+    """
+
+    clip: Hex64
+    blake3: Hex64
+    receiver: Name
+    answer: Answer
+    reason: Text = ""
+    have: Ranges = []
+    window: Size = 0
+
+
+class Progress(Message):
+    """`dock/D/down/progress`: what is stored by now, whole, and chunks that were refused."""
+
+    clip: Hex64
+    receiver: Name
+    have: Ranges
+    bad: Annotated[list[Size], Field(max_length=4096)] = []
+
+
+class Receipt(Message):
+    """`dock/D/down/receipt`, inside an envelope signed by the archive.
+
+    Says: this archive holds this clip's bytes, synced and read back, under `stored_as`.
+    """
+
+    archive: Name
+    epoch: Text
+    receiver: Name
+    dock: Name
+    recorder: Text
+    clip: Hex64
+    size: Size
+    blake3: Hex64
+    sha256: Hex64 | None = None
+    sm3: Hex64 | None = None
+    stored_as: Text
+    stored_at: Text
+
+
+class Presence(Message):
+    """`archive/R/status`, retained: a receiver is there (or, as its will, no longer)."""
+
+    archive: Name
+    receiver: Name
+    online: bool
+    epoch: Text
+    window: Size = 0
+    chunk_limit: Size = 0
+    keys: Annotated[list[Text], Field(max_length=2)] = []
+    since: Text = ""
+
+
+class DockStatus(Message):
+    """`dock/D/up/status`, retained: birth, and death as the last will."""
+
+    dock: Name
+    online: bool
+    agent: Text = ""
+    key: Text = ""
+    since: Text = ""
+
+
+# Types of payload for signed messages (DSSE payloadType).
+OFFER_TYPE = "application/vnd.bodydock.offer.v1+json"
+RECEIPT_TYPE = "application/vnd.bodydock.receipt.v1+json"
+
+
+def up(dock: str, *parts: str) -> str:
+    """A topic that the dock writes."""
+    return "/".join((PREFIX, "dock", dock, "up", *parts))
+
+
+def down(dock: str, *parts: str) -> str:
+    """A topic that the dock reads."""
+    return "/".join((PREFIX, "dock", dock, "down", *parts))
+
+
+def presence_topic(receiver: str) -> str:
+    """Where a receiver says that it is there; `+` for all of them."""
+    return f"{PREFIX}/archive/{receiver}/status"
