@@ -1,0 +1,132 @@
+"""Does what a session asks for: publishes offers and chunks, and tells the ledger."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from datetime import timedelta
+
+from agent.clock import Clock
+from agent.custody.keys import SecretKey
+from agent.errors import BodydockError, ClipDamaged, Malformed, SpoolBroken, WrongState
+from agent.model import ClipId
+from agent.uplink.actions import Action, Offer, Postpone, Progressed, Refuse, Send, Suspect
+from agent.uplink.doubts import Doubts
+from agent.uplink.grumbles import Grumbles
+from agent.uplink.offers import signed_offer
+from agent.uplink.parts import Books, Copies, Link
+from agent.uplink.settings import UplinkSettings
+from agent.wire import chunk
+from agent.wire.contract import up
+
+log = logging.getLogger(__name__)
+
+DIGEST_BYTES = 32
+
+
+class Clerk:
+    """What returns False could not be done for this clip, which is not to be sent for now."""
+
+    def __init__(
+        self,
+        *,
+        dock: str,
+        spool: Copies,
+        ledger: Books,
+        link: Link,
+        key: SecretKey,
+        clock: Clock,
+        settings: UplinkSettings,
+        grumbles: Grumbles,
+    ) -> None:
+        self._dock = dock
+        self._spool = spool
+        self._ledger = ledger
+        self._link = link
+        self._key = key
+        self._clock = clock
+        self._settings = settings
+        self._grumbles = grumbles
+        self._doubts = Doubts(spool.verify, link.wake)
+        self._digests: OrderedDict[ClipId, bytes] = OrderedDict()
+
+    def perform(self, action: Action) -> bool:
+        """Carry out one action. Raises `LedgerBroken` and `SpoolFull` from the ledger."""
+        try:
+            self._perform(action)
+        except WrongState as error:  # somebody else moved the clip
+            self._grumbles.about("clip not sent", str(error))
+            return False
+        except Malformed as error:
+            self._grumbles.about("clip not sent", str(error))
+            self._postpone(action.clip, self._settings.refused_again, str(error))
+            return False
+        return True
+
+    def send(self, send: Send) -> bool:
+        """Publish one chunk. Where the link is gone meanwhile, that is found out by silence."""
+        clip = send.entry.clip
+        try:
+            digest = self._digest(clip, send.index)
+            data = self._spool.read_chunk(clip, send.index)
+        except ClipDamaged as error:
+            self._damaged(clip, error)
+            return False
+        except SpoolBroken as error:
+            self._grumbles.about("clip cannot be read", str(error))
+            self._postpone(clip, self._settings.verify_again, str(error))
+            return False
+        payload = chunk.encode(chunk.Chunk(send.offset, digest, data))
+        self._link.publish(up(self._dock, "chunk", send.receiver, clip), payload)
+        return True
+
+    def settle_doubts(self) -> None:
+        """Act on what checking suspect clips has shown."""
+        while (verdict := self._doubts.verdict()) is not None:
+            if isinstance(verdict.error, ClipDamaged):
+                self._damaged(verdict.clip, verdict.error)
+            elif verdict.error is not None:
+                self._grumbles.about("clip cannot be checked", str(verdict.error))
+            else:
+                log.info("clip %s was refused by the archive and is sound here", verdict.clip)
+
+    def _perform(self, action: Action) -> None:
+        match action:
+            case Offer(entry):
+                envelope = signed_offer(entry, self._dock, self._key)
+                self._digests.pop(entry.clip, None)
+                self._ledger.offered(entry.clip)
+                self._link.publish(up(self._dock, "offer"), envelope)
+            case Postpone(clip, seconds, reason):
+                self._postpone(clip, seconds, reason)
+            case Progressed(clip):
+                self._ledger.progressed(clip)
+            case Refuse(clip, reason):
+                self._grumbles.about("the archive refuses a clip", f"{clip}: {reason}")
+                due = self._clock.now() + timedelta(seconds=self._settings.refused_again)
+                self._ledger.refused(clip, reason, due)
+            case Suspect(clip, reason):
+                self._postpone(clip, self._settings.verify_again, reason)
+                self._doubts.about(clip)
+
+    def _digest(self, clip: ClipId, index: int) -> bytes:
+        """A chunk's digest; those of the few clips on their way are kept, 32 bytes a chunk."""
+        if clip not in self._digests:
+            while len(self._digests) >= self._settings.clips:
+                self._digests.popitem(last=False)
+            self._digests[clip] = b"".join(self._spool.chunk_digests(clip))
+        at = index * DIGEST_BYTES
+        return self._digests[clip][at : at + DIGEST_BYTES]
+
+    def _postpone(self, clip: ClipId, seconds: float, reason: str) -> None:
+        log.info("clip %s waits %.0f s: %s", clip, seconds, reason)
+        self._ledger.postpone(clip, self._clock.now() + timedelta(seconds=seconds), reason)
+
+    def _damaged(self, clip: ClipId, error: BodydockError) -> None:
+        log.error("clip %s is damaged: %s", clip, error)
+        try:
+            self._ledger.damaged(clip, str(error))
+        except WrongState as wrong:  # its receipt came meanwhile
+            log.warning("clip %s: %s", clip, wrong)
+        else:
+            self._spool.quarantine(clip, str(error))

@@ -1,0 +1,53 @@
+"""A clip's manifest, as the dock signs and offers it."""
+
+from __future__ import annotations
+
+from agent.clock import to_text
+from agent.custody.envelopes import seal
+from agent.custody.keys import SecretKey
+from agent.errors import Malformed, WrongState
+from agent.model import CHUNK_BYTES
+from agent.spool.entry import Entry
+from agent.wire.contract import OFFER_TYPE, Manifest, RecorderFacts
+
+
+def manifest_of(entry: Entry, dock: str) -> Manifest:
+    """Everything that is known of one spooled clip. Raises `WrongState` where it is not spooled."""
+    sighting, sealed = entry.sighting, entry.sealed
+    if sealed is None:
+        raise WrongState(f"clip {entry.clip} is {entry.state.value}, there is nothing to offer")
+    identity = sighting.identity
+    return Manifest(
+        dock=dock,
+        clip=entry.clip,
+        recorder=RecorderFacts(
+            maker=identity.maker,
+            model=identity.model,
+            serial=identity.serial,
+            firmware=identity.firmware,
+        ),
+        bay=sighting.bay,
+        contact=sighting.contact,
+        path=sighting.path,
+        size=sealed.size,
+        recorded=sighting.recorded,
+        marked=sighting.marked,
+        chunk_bytes=CHUNK_BYTES,
+        blake3=sealed.digests.blake3,
+        chunks=sealed.digests.chunks,
+        sha256=sealed.digests.sha256,
+        sm3=sealed.digests.sm3,
+        spooled_at=to_text(entry.spooled_at) if entry.spooled_at else "",
+    )
+
+
+def signed_offer(entry: Entry, dock: str, key: SecretKey) -> bytes:
+    """The manifest in its envelope.
+
+    Raises `Malformed` where the contract has no place for what the recorder said of the clip.
+    """
+    try:
+        payload = manifest_of(entry, dock).encode()
+    except ValueError as error:  # pydantic's, for a text that is too long or no Unicode
+        raise Malformed(f"clip {entry.clip} fits no manifest: {type(error).__name__}") from error
+    return seal(OFFER_TYPE, payload, key)
