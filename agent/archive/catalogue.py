@@ -1,0 +1,231 @@
+"""The archive's catalogue: what is stored, from whom, with which proof. SQLite.
+
+One writing connection for the whole process (SQLite before 3.51.3 can lose a write where two
+connections write or checkpoint a WAL), WAL with `synchronous=FULL`, which is read back and not
+taken on trust. `CatalogueView` is for commands: it opens the file read-only and can do neither.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import sqlite_utils
+
+from agent.archive.records import FOOTAGE, SCHEMA, TABLES, ClipRow, DockRow, ObjectRow
+from agent.custody.keys import PublicKey, public_key
+from agent.errors import ConfigError, StoreBroken
+from agent.wire.contract import Manifest, Receipt
+
+_FULL = 2
+
+R = TypeVar("R", ObjectRow, ClipRow, DockRow)
+
+
+@contextmanager
+def _guarded(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreBroken(f"catalogue: {doing}: {error}") from error
+
+
+class CatalogueView:
+    """Read-only sight of a catalogue, also while a receiver writes it.
+
+    Every method raises `StoreBroken` where the file is missing, damaged or of another version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with _guarded("open"):
+            self._attach(f"file:{quote(str(path))}?mode=ro")
+        with self._or_close():
+            self._check_version()
+
+    def _attach(self, uri: str) -> None:
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        self._db = sqlite_utils.Database(connection, execute_plugins=False)
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def _or_close(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_version(self) -> None:
+        if (version := self.meta("schema")) != str(SCHEMA):
+            raise StoreBroken(f"catalogue: schema {version!r}, this program knows {SCHEMA}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def meta(self, name: str) -> str:
+        """A fact about the whole: `schema`, `archive`, `epoch`."""
+        rows = self._rows("select value from meta where name = ?", name)
+        return str(rows[0]["value"]) if rows else ""
+
+    @property
+    def epoch(self) -> str:
+        return self.meta("epoch")
+
+    def delivery(self, clip: str, blake3: str, dock: str) -> ClipRow | None:
+        """What this dock delivered under this id with these bytes."""
+        where = "select * from clip where clip = ? and blake3 = ? and dock = ?"
+        return _one(self._typed(ClipRow, where, clip, blake3, dock))
+
+    def has(self, clip: str, blake3: str) -> bool:
+        """Whether any dock delivered these bytes under this id."""
+        where = "select 1 from clip where clip = ? and blake3 = ? limit 1"
+        return bool(self._rows(where, clip, blake3))
+
+    def clips(self, *, dock: str = "", serial: str = "", limit: int = -1) -> list[ClipRow]:
+        """Deliveries, newest first, of one dock or one recorder where named."""
+        where = (
+            "select * from clip where (?1 = '' or dock = ?1) and"
+            " (?2 = '' or recorder_serial = ?2) order by received_at desc, clip limit ?3"
+        )
+        return self._typed(ClipRow, where, dock, serial, limit)
+
+    def versions(self, clip: str) -> list[ClipRow]:
+        """Everything delivered under one clip id."""
+        return self._typed(ClipRow, "select * from clip where clip = ? order by rowid", clip)
+
+    def objects(self) -> list[ObjectRow]:
+        return self._typed(ObjectRow, "select * from object order by blake3")
+
+    def object_sizes(self, prefix: str) -> dict[str, int]:
+        """Size by BLAKE3 of the objects whose BLAKE3 begins with `prefix`."""
+        where = "select blake3, size from object where blake3 >= ?1 and blake3 < ?1 || 'g'"
+        return {row["blake3"]: row["size"] for row in self._rows(where, prefix)}
+
+    def docks(self) -> list[DockRow]:
+        return self._typed(DockRow, "select * from dock order by dock")
+
+    def integrity(self) -> str:
+        """`ok`, or what SQLite finds wrong with the file."""
+        return str(self._rows("pragma integrity_check(1)")[0]["integrity_check"])
+
+    def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        with self._lock, _guarded("read"):
+            cursor = self._db.conn.execute(sql, values)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def _typed(self, kind: type[R], sql: str, *values: object) -> list[R]:
+        return [kind(**row) for row in self._rows(sql, *values)]
+
+
+class Catalogue(CatalogueView):
+    """The writer's side; made on first run, with the archive's id and a new epoch.
+
+    `archive` must be the id that the catalogue was made with, else `ConfigError`. `epoch` is
+    random text; only the first run keeps it.
+    """
+
+    def __init__(self, path: Path, *, archive: str, epoch: str) -> None:
+        with _guarded("open"):
+            self._attach(f"file:{quote(str(path))}?mode=rwc")
+        with self._or_close():
+            with _guarded("open"):
+                self._be_durable()
+                self._make(archive, epoch)
+            self._check_version()
+            if (known := self.meta("archive")) != archive:
+                raise ConfigError(
+                    f"the catalogue belongs to archive {known!r}, not {archive!r}",
+                    do="name the right folder or the right archive",
+                )
+
+    def _be_durable(self) -> None:
+        run = self._db.conn.execute
+        mode = run("pragma journal_mode = wal").fetchone()[0]
+        run("pragma synchronous = full")
+        run("pragma foreign_keys = on")
+        level = run("pragma synchronous").fetchone()[0]
+        if (mode, level) != ("wal", _FULL):
+            raise StoreBroken(f"catalogue: journal {mode}, synchronous {level}; wal and 2 wanted")
+
+    def _make(self, archive: str, epoch: str) -> None:
+        if self._db["meta"].exists():
+            return
+        with self._db.atomic():
+            for name, (columns, key) in TABLES.items():
+                points = [("blake3", "object", "blake3")] if name == "clip" else None
+                self._db.table(name).create(columns, pk=key, foreign_keys=points)
+            self._db.table("clip").create_index(["dock"])
+            self._db.table("clip").create_index(["recorder_serial"])
+            self._db.create_view("footage", FOOTAGE)
+            facts = {"schema": str(SCHEMA), "archive": archive, "epoch": epoch}
+            self._db.table("meta").insert_all(
+                {"name": name, "value": value} for name, value in facts.items()
+            )
+
+    def record(self, manifest: Manifest, offer: bytes, receipt: Receipt, envelope: bytes) -> None:
+        """Commit one delivery with its object; once this returns the receipt may go out.
+
+        Repeating it is harmless; a later receipt of the same delivery replaces the earlier.
+        """
+        stored = ObjectRow(
+            blake3=receipt.blake3,
+            size=receipt.size,
+            sha256=receipt.sha256,
+            sm3=receipt.sm3,
+            stored_as=receipt.stored_as,
+            stored_at=receipt.stored_at,
+        )
+        delivery = {
+            "clip": manifest.clip,
+            "blake3": manifest.blake3,
+            "dock": manifest.dock,
+            **{f"recorder_{name}": value for name, value in manifest.recorder},
+            "bay": manifest.bay,
+            "path": manifest.path,
+            "size": manifest.size,
+            "recorded": manifest.recorded,
+            "marked": int(manifest.marked),
+            "spooled_at": manifest.spooled_at,
+            "received_at": receipt.stored_at,
+            "receiver": receipt.receiver,
+            "manifest": offer.decode(),
+            "receipt": envelope.decode(),
+        }
+        with self._lock, _guarded("record"), self._db.atomic():
+            self._db.conn.execute(_KEEP_OBJECT, tuple(getattr(stored, n) for n in _OBJECT_NAMES))
+            self._db.table("clip").upsert(delivery, pk=TABLES["clip"][1])
+
+    def pin(self, dock: str, key: PublicKey, first_seen: str) -> None:
+        """Remember a dock's key for good. A dock that has one keeps it."""
+        row = {"dock": dock, "public_key": key.text, "first_seen": first_seen}
+        with self._lock, _guarded("pin"), self._db.atomic():
+            self._db.table("dock").insert(row, ignore=True)
+
+    def pins(self) -> dict[str, PublicKey]:
+        """The remembered key of every dock."""
+        return {row.dock: public_key(row.public_key) for row in self.docks()}
+
+
+_OBJECT_NAMES = tuple(TABLES["object"][0])
+_KEEP_OBJECT = (
+    f"insert into object ({', '.join(_OBJECT_NAMES)}) values (?, ?, ?, ?, ?, ?)"  # noqa: S608
+    " on conflict (blake3) do update set"
+    " sha256 = coalesce(sha256, excluded.sha256), sm3 = coalesce(sm3, excluded.sm3)"
+)
+"""The first record of an object stands; digests that a later offer brought are added."""
+
+
+def _one(rows: list[R]) -> R | None:
+    return rows[0] if rows else None

@@ -1,0 +1,42 @@
+"""How one receiver is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.custody.keys import PublicKey
+from agent.errors import ConfigError
+
+MIB = 1024 * 1024
+CATALOGUE = "catalogue.db"
+"""The catalogue's name in the archive's folder."""
+KEY = "keys/archive.pem"
+"""Where the signing key lies in the archive's folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveSettings:
+    """`archive` and `receiver` are names of the contract; sizes are in bytes.
+
+    `window` is the most credit of one dock, `credit` of all together: their messages must fit a
+    broker's queue for us (Mosquitto drops beyond 1,000 by default). `docks` are keys known
+    beforehand; another dock's key is pinned when it is first seen. `next_key` is announced beside
+    our own, so that docks can learn it before it signs.
+    """
+
+    archive: str
+    receiver: str
+    root: Path
+    floor: int = 512 * MIB
+    window: int = 16 * MIB
+    credit: int = 192 * MIB
+    open_limit: int = 64
+    """The most clips that are under way at once."""
+    docks: Mapping[str, PublicKey] = field(default_factory=dict)
+    next_key: PublicKey | None = None
+
+    def __post_init__(self) -> None:
+        if not 2 * MIB <= self.window <= self.credit:
+            raise ConfigError(f"window {self.window}: between {2 * MIB} and credit {self.credit}")

@@ -1,0 +1,87 @@
+"""Whose signature counts for which dock."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from agent.archive.catalogue import Catalogue
+from agent.clock import Clock, to_text
+from agent.custody.envelopes import unseal
+from agent.custody.keys import PublicKey, public_key
+from agent.errors import Untrusted
+from agent.wire.contract import OFFER_TYPE, DockStatus
+
+log = logging.getLogger(__name__)
+
+ANNOUNCED_LIMIT = 10_000
+"""Docks without a pinned key whose announced keys are remembered."""
+
+
+class KeyUnknown(Untrusted):
+    """No key of this dock is known yet; its status, which carries one, may still come."""
+
+    retry = True
+
+
+class Trust:
+    """Keys by dock: those configured win, then the one pinned at first sight, for good."""
+
+    def __init__(
+        self, configured: Mapping[str, PublicKey], catalogue: Catalogue, clock: Clock
+    ) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+        self._known = {**catalogue.pins(), **configured}
+        self._announced: dict[str, PublicKey] = {}
+
+    def announce(self, status: DockStatus) -> None:
+        """Hear a dock's status. A known dock's other key changes nothing but is `Untrusted`.
+
+        Raises `Malformed` where the key is none.
+        """
+        if not status.key:
+            return
+        key = public_key(status.key)
+        known = self._known.get(status.dock)
+        if known is None and len(self._announced) < ANNOUNCED_LIMIT:
+            self._announced[status.dock] = key
+        elif known not in (None, key):
+            raise _other_key(status.dock, known, f"it announces {key.name}")
+
+    def knows(self, dock: str) -> bool:
+        return dock in self._known
+
+    def unseal(self, dock: str, envelope: bytes) -> bytes:
+        """The offer in an envelope that this dock signed.
+
+        The first good signature pins an announced key. Raises `KeyUnknown`, `Untrusted` for a
+        signature by another key than the dock's, `Malformed` for what is no offer.
+        """
+        if known := self._known.get(dock):
+            try:
+                return unseal(OFFER_TYPE, envelope, [known])
+            except Untrusted as error:
+                raise _other_key(dock, known, "the offer is signed by another") from error
+        if not (announced := self._announced.get(dock)):
+            raise KeyUnknown(f"no key of dock {dock} is known yet")
+        try:
+            payload = unseal(OFFER_TYPE, envelope, [announced])
+        except Untrusted as error:
+            raise KeyUnknown(f"dock {dock} announced another key than it signs with") from error
+        self._pin(dock, announced)
+        return payload
+
+    def _pin(self, dock: str, key: PublicKey) -> None:
+        self._catalogue.pin(dock, key, to_text(self._clock.now()))
+        self._known[dock] = key
+        self._announced.pop(dock, None)
+        log.info("dock %s is known from now on by key %s", dock, key.name)
+
+
+def _other_key(dock: str, known: PublicKey | None, what: str) -> Untrusted:
+    name = known.name if known else "none"
+    return Untrusted(
+        f"dock {dock} is known by key {name}; {what}",
+        do="if its key was changed on purpose, give the archive the new one",
+    )
