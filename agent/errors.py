@@ -115,6 +115,10 @@ class LedgerBroken(BodydockError):
     fault = Fault.DOCK
 
 
+class LedgerDamaged(LedgerBroken):
+    """The ledger's file is no database, or its pages contradict each other: move it aside."""
+
+
 class WrongState(BodydockError):
     """A clip was asked to go where its state has no way to."""
 

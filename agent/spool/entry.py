@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.model import ClipId, Digests, Identity
+from agent.model import ClipId, ClockReading, Digests, Health, Identity
 from agent.spool.states import State
 
 
@@ -74,3 +74,29 @@ class Entry:
     @property
     def clip(self) -> ClipId:
         return self.sighting.clip
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One docking of one recorder, and what it said of itself when it began.
+
+    `ended_at` is None while it lasts; `reason` says why it ended.
+    """
+
+    number: int
+    identity: Identity
+    bay: str
+    began_at: datetime
+    ended_at: datetime | None
+    reason: str
+    health: Health | None
+    reading: ClockReading | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecorder:
+    """A recorder that docked here: how often, since when, and its newest contact."""
+
+    contacts: int
+    first_seen: datetime
+    latest: Contact

@@ -1,0 +1,153 @@
+"""The ledger: what state every clip is in, and the only way to change that.
+
+Each method is one transaction, durable when it returns (WAL, `synchronous=FULL`). A move that
+`states.NEXT` does not have raises `WrongState` and changes nothing. All methods may be called
+from any thread and raise `LedgerBroken` once the database failed, `SpoolFull` where its disk has
+no room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from agent.clock import to_text
+from agent.errors import LedgerBroken, WrongState
+from agent.model import ClipId, ClockReading, Health, Identity
+from agent.spool import rows
+from agent.spool.entry import Entry, ReceiptRecord, Sealed, Sighting
+from agent.spool.states import State
+from agent.spool.writer import Writer
+
+
+class Ledger(Writer):
+    """The one writer. `path` is made if it is missing; its folder must be there.
+
+    Raises `LedgerDamaged` for a file that is no sound database, `LedgerBroken` for one in use,
+    of a newer version, or that cannot be opened.
+    """
+
+    # Contacts.
+
+    def begin_contact(
+        self,
+        bay: str,
+        identity: Identity,
+        health: Health | None,
+        reading: ClockReading | None,
+    ) -> int:
+        """A recorder was docked; the number of this contact."""
+        with self._writing():
+            return self._insert(
+                "contact",
+                recorder=self._recorder(identity),
+                bay=rows.storable(bay),
+                began_at=self._now(),
+                health=rows.health_text(health),
+                **rows.reading_columns(reading),
+            )
+
+    def end_contact(self, contact: int, reason: str) -> None:
+        """The contact is over; the first reason stays."""
+        with self._writing():
+            self._database.change(
+                "UPDATE contact SET ended_at = ?, reason = ? WHERE id = ? AND ended_at IS NULL",
+                [self._now(), rows.storable(reason), contact],
+            )
+
+    # Clips coming in.
+
+    def see(self, sighting: Sighting) -> Entry:
+        """A recorder lists this clip. Known already, it keeps its state and what is known of it;
+        only where it is still to be pulled does it belong to the newest contact."""
+        self.see_all([sighting])
+        if (entry := self.find(sighting.clip)) is None:
+            raise LedgerBroken(f"clip {sighting.clip} vanished from the ledger")
+        return entry
+
+    def see_all(self, sightings: Iterable[Sighting]) -> None:
+        """`see` for many clips in one transaction."""
+        with self._writing():
+            for sighting in sightings:
+                self._see(sighting)
+
+    def spooled(self, sealed: Sealed) -> None:
+        """The clip is whole and durable in the spool."""
+        with self._moving(sealed.clip, State.SPOOLED) as row:
+            if sealed.size != row["size"]:
+                raise WrongState(f"clip {sealed.clip}: {sealed.size} bytes, not {row['size']}")
+            self._update(
+                sealed.clip,
+                **rows.sealed_columns(sealed),
+                spooled_at=self._now(),
+                reason="",
+                attempts=0,
+                due=None,
+            )
+
+    def wanted_again(self, clip: ClipId) -> None:
+        """The recorder still has the clip whose copy here was damaged: pull it anew."""
+        with self._moving(clip, State.SEEN):
+            self._update(
+                clip,
+                **dict.fromkeys(("fingerprint", "blake3", "chunks", "sha256", "sm3")),
+                spooled_at=None,
+                attempts=0,
+                due=None,
+            )
+
+    # Clips going out.
+
+    def offered(self, clip: ClipId) -> None:
+        """The archive was told of the clip; nothing changes where it had been."""
+        with self._moving(clip, State.OFFERED, staying=(State.OFFERED,)):
+            pass
+
+    def receipted(self, clip: ClipId, receipt: ReceiptRecord) -> None:
+        """A checked receipt; its hold begins. A clip that has one keeps the first."""
+        done = (State.RECEIPTED, State.RELEASED)
+        with self._moving(clip, State.RECEIPTED, staying=done) as row:
+            if State(row["state"]) not in done:
+                self._update(
+                    clip,
+                    **rows.receipt_columns(receipt),
+                    receipted_at=self._now(),
+                    held_from=self.running,
+                    reason="",
+                    attempts=0,
+                    due=None,
+                )
+
+    def refused(self, clip: ClipId, reason: str, due: datetime) -> None:
+        """The archive will not take the clip as it is; it is offered again at `due`."""
+        with self._moving(clip, State.REFUSED, staying=(State.REFUSED,)):
+            self._update(clip, reason=rows.storable(reason), due=to_text(due))
+
+    def damaged(self, clip: ClipId, reason: str) -> None:
+        """The dock's copy is not what its digests promise."""
+        with self._moving(clip, State.DAMAGED):
+            self._update(clip, reason=rows.storable(reason), due=None)
+
+    def released(self, clip: ClipId, reason: str = "") -> None:
+        """The tombstone: from here on the dock's copy may go."""
+        with self._moving(clip, State.RELEASED):
+            self._update(clip, reason=rows.storable(reason))
+
+    def postpone(self, clip: ClipId, due: datetime, reason: str) -> None:
+        """An attempt failed; the next may go at `due`, and a restart keeps to that."""
+        with self._writing():
+            attempts = self._row(clip)["attempts"] + 1
+            self._update(clip, attempts=attempts, due=to_text(due), reason=rows.storable(reason))
+
+    def progressed(self, clip: ClipId) -> None:
+        """An attempt got somewhere: the next failure counts as the first."""
+        with self._writing():
+            row = self._row(clip)
+            if row["attempts"] or row["due"]:
+                self._update(clip, attempts=0, due=None)
+
+    def note(self, clip: ClipId, reason: str) -> None:
+        """The newest trouble with a clip, in words; empty where it is over."""
+        with self._writing():
+            if self._row(clip)["reason"] != reason:
+                self._update(clip, reason=rows.storable(reason))

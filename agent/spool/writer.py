@@ -1,0 +1,167 @@
+"""Under the ledger's verbs: opening it, its transactions, and the time it counts itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from agent.clock import Clock, to_text
+from agent.errors import BodydockError, WrongState
+from agent.model import ClipId, Identity
+from agent.spool import rows, schema
+from agent.spool.database import Row, WriterLock, open_writable
+from agent.spool.durable import sync_folder
+from agent.spool.entry import Entry, Sighting
+from agent.spool.queries import Queries
+from agent.spool.states import State, check_move
+
+ALWAYS_CHECKED = 64 * 1024 * 1024
+"""Bytes. A ledger up to this size is checked at each start, a larger one after an unclean stop."""
+
+SAVE_SECONDS = 30.0
+"""`tick` saves the running time after this long; a crash lengthens holds by no more."""
+
+
+class Writer(Queries):
+    """The one writing connection to the ledger in `path`, which is made if it is missing.
+
+    Raises `LedgerDamaged` for a file that is no sound database, `LedgerBroken` for one in use,
+    of a newer version, or that cannot be opened. The folder must be there.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._clock = clock
+        self._writer = WriterLock(Path(f"{path}.lock"))
+        try:
+            super().__init__(open_writable(path))
+        except BodydockError:
+            self._writer.close()
+            raise
+        try:
+            self._begin(path)
+        except BodydockError:
+            self._let_go()
+            raise
+
+    def close(self) -> None:
+        """Say that the stop was clean, and let the file go."""
+        try:
+            with self._writing():
+                self._set("clean", 1)
+        finally:
+            self._let_go()
+
+    @property
+    def running(self) -> float:
+        """Seconds for which docks with this ledger ran; the wall clock has no say in it."""
+        return self._ran_before + max(0.0, self._clock.monotonic() - self._started)
+
+    def tick(self) -> None:
+        """Keep the running time. Call it often; it writes when it is worth it."""
+        if self.running - self._ran_saved >= SAVE_SECONDS:
+            with self._writing():
+                self._set("running", self.running)
+
+    def releasable(self, hold_seconds: float, limit: int) -> list[Entry]:
+        """Receipted clips that were held for `hold_seconds` of running time, oldest first."""
+        sql = """SELECT * FROM entry WHERE seq IN (
+                SELECT seq FROM clip INDEXED BY clip_held
+                WHERE state = 'receipted' AND held_from <= :until
+                ORDER BY held_from, seq LIMIT :limit)
+            ORDER BY held_from, seq"""
+        return self._clips(sql, {"until": self.running - hold_seconds, "limit": limit})
+
+    def _begin(self, path: Path) -> None:
+        self._make_if_empty(path)
+        schema.known(self._database.value("PRAGMA user_version"), path)
+        if not self._get("clean") or path.stat().st_size <= ALWAYS_CHECKED:
+            self.check()
+        self._ran_before = self._ran_saved = self._get("running")
+        self._started = self._clock.monotonic()
+        with self._writing():
+            self._set("clean", 0)
+            self._database.change(
+                "UPDATE contact SET ended_at = ?, reason = 'agent stopped' WHERE ended_at IS NULL",
+                [self._now()],
+            )
+
+    def _make_if_empty(self, path: Path) -> None:
+        if self._database.value("PRAGMA user_version") == 0 and not self._database.value(
+            "SELECT count(*) FROM sqlite_schema"
+        ):
+            with self._database.writing():
+                for statement in schema.STATEMENTS:
+                    self._database.change(statement)
+            sync_folder(path.parent)
+
+    def _let_go(self) -> None:
+        self._database.close()
+        self._writer.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction; where it changes something, the running time is saved with it."""
+        with self._database.writing():
+            before, running = self._database.changes, self.running
+            yield
+            if self._database.changes != before:
+                self._set("running", running)
+        self._ran_saved = running
+
+    @contextmanager
+    def _moving(self, clip: ClipId, to: State, *, staying: tuple[State, ...] = ()) -> Iterator[Row]:
+        """A transaction that moves one clip, unless it is `staying`; the row as it was before."""
+        with self._writing():
+            row = self._row(clip)
+            if (now := State(row["state"])) not in staying:
+                check_move(now, to)
+                self._update(clip, state=to.value)
+            yield row
+
+    def _row(self, clip: ClipId) -> Row:
+        sql = "SELECT state, size, attempts, due, reason FROM clip WHERE id = ?"
+        for row in self._database.rows(sql, [clip]):
+            return row
+        raise WrongState(f"the ledger knows no clip {clip[:64]}")
+
+    def _update(self, clip: ClipId, **columns: Any) -> None:
+        sets = ", ".join(f"{name} = :{name}" for name in columns)
+        sql = f"UPDATE clip SET {sets} WHERE id = :clip_id"  # noqa: S608, names of our own
+        self._database.change(sql, {**columns, "clip_id": clip})
+
+    def _insert(self, table: str, **columns: Any) -> int:
+        names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+        sql = f"INSERT INTO {table} ({names}) VALUES ({values})"  # noqa: S608, names of our own
+        return self._database.insert(sql, columns)
+
+    def _see(self, sighting: Sighting) -> None:
+        columns = rows.sighting_columns(sighting)
+        columns["recorder"] = self._recorder(sighting.identity)
+        state = self._database.value("SELECT state FROM clip WHERE id = ?", [sighting.clip])
+        if state is None:
+            self._insert("clip", **columns, state=State.SEEN.value, seen_at=self._now())
+        elif state == State.SEEN.value:
+            newest = ("contact", "recorder", "bay", "storage", "marked")
+            self._update(sighting.clip, **{name: columns[name] for name in newest})
+
+    def _recorder(self, identity: Identity) -> int:
+        """The row of a recorder, made where it is new."""
+        columns = rows.identity_columns(identity)
+        sql = """SELECT id FROM recorder WHERE serial = :serial AND maker = :maker
+            AND model = :model AND firmware = :firmware"""
+        found = self._database.value(sql, columns)
+        return self._insert("recorder", **columns) if found is None else int(found)
+
+    def _get(self, key: str) -> float:
+        return self._database.value("SELECT value FROM meta WHERE key = ?", [key]) or 0.0
+
+    def _set(self, key: str, value: float) -> None:
+        self._database.change(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            [key, value],
+        )
+
+    def _now(self) -> str:
+        return to_text(self._clock.now())
