@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from agent.clock import Clock
 from agent.custody.keys import SecretKey
-from agent.errors import BodydockError, ClipDamaged, Malformed, SpoolBroken, WrongState
+from agent.errors import ClipDamaged, Malformed, SpoolBroken, WrongState
 from agent.model import ClipId
 from agent.uplink.actions import Action, Offer, Postpone, Progressed, Refuse, Send, Suspect
 from agent.uplink.doubts import Doubts
@@ -72,6 +72,9 @@ class Clerk:
         except ClipDamaged as error:
             self._damaged(clip, error)
             return False
+        except WrongState as error:  # it left the spool meanwhile
+            self._grumbles.about("clip not sent", str(error))
+            return False
         except SpoolBroken as error:
             self._grumbles.about("clip cannot be read", str(error))
             self._postpone(clip, self._settings.verify_again, str(error))
@@ -122,11 +125,7 @@ class Clerk:
         log.info("clip %s waits %.0f s: %s", clip, seconds, reason)
         self._ledger.postpone(clip, self._clock.now() + timedelta(seconds=seconds), reason)
 
-    def _damaged(self, clip: ClipId, error: BodydockError) -> None:
-        log.error("clip %s is damaged: %s", clip, error)
-        try:
-            self._ledger.damaged(clip, str(error))
-        except WrongState as wrong:  # its receipt came meanwhile
-            log.warning("clip %s: %s", clip, wrong)
-        else:
-            self._spool.quarantine(clip, str(error))
+    def _damaged(self, clip: ClipId, error: ClipDamaged) -> None:
+        """Out of the way with it: it is wanted from its recorder again, unless it has a receipt."""
+        self._grumbles.about("clip damaged", str(error))
+        self._spool.quarantine(clip, str(error))

@@ -1,0 +1,93 @@
+"""`bodydock archive …`: the far end."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from agent.cli.logs import start_logging
+from agent.cli.run import log_options
+from agent.cli.show import print_json, size_text
+from agent.cli.stopping import stop_on_signals
+from agent.clock import SystemClock
+from agent.config import ARCHIVE_FILE, ArchiveConfig, load
+
+config_option = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=ARCHIVE_FILE,
+    show_default=True,
+    help="The archive's configuration.",
+)
+
+
+@click.group()
+def archive() -> None:
+    """Receive, verify and store clips, and sign receipts."""
+
+
+@archive.command()
+@config_option
+@log_options
+def run(path: Path, log_format: str, log_level: str) -> int:
+    """Run a receiver until SIGTERM."""
+    from agent.archive.receiver import Receiver
+    from agent.archive.settings import ArchiveSettings
+    from agent.custody.keys import public_key
+    from agent.link.broker import settings_from
+
+    config = load(ArchiveConfig, path)
+    start_logging(form=log_format, level=log_level)
+    settings = ArchiveSettings(
+        archive=config.archive.id,
+        receiver=config.archive.receiver,
+        root=config.archive.root,
+        floor=config.archive.floor,
+        window=config.archive.window,
+        docks={dock: public_key(text) for dock, text in config.docks.items()},
+    )
+    receiver = Receiver(settings, settings_from(config.broker), SystemClock())
+    with stop_on_signals() as stop:
+        receiver.run(stop.event)
+    return stop.exit_code
+
+
+@archive.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def key(path: Path, *, as_json: bool) -> None:
+    """Print the public key that docks pin; the signing key is made on first use."""
+    from agent.archive.settings import KEY
+    from agent.custody.keys import SecretKey
+
+    config = load(ArchiveConfig, path)
+    public = SecretKey.load_or_make(config.archive.root / KEY).public
+    if as_json:
+        print_json({"archive": config.archive.id, "key": public.text, "name": public.name})
+    else:
+        click.echo(public.text)
+
+
+@archive.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def verify(path: Path, *, as_json: bool) -> int:
+    """Read every stored object again and compare it with its digest; changes nothing."""
+    from agent.archive.verify import verify_store
+
+    report = verify_store(load(ArchiveConfig, path).archive.root)
+    if as_json:
+        print_json({**asdict(report), "sound": report.sound})
+        return 0 if report.sound else 1
+    for word in ("missing", "damaged", "extra"):
+        for name in getattr(report, word):
+            click.echo(f"{word}: {name}")
+    verdict = "sound" if report.sound else "NOT SOUND"
+    click.echo(
+        f"{report.objects} objects, {size_text(report.bytes)} read, "
+        f"catalogue {report.catalogue}: {verdict}"
+    )
+    return 0 if report.sound else 1

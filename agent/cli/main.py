@@ -1,0 +1,74 @@
+"""The command `bodydock`: finds the subcommand, turns errors into words and exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 69 the other side is away, 77 no permission,
+78 bad configuration, 130 and 143 ended by a signal.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from importlib.metadata import EntryPoint, entry_points
+
+import click
+
+from agent import __version__
+from agent.errors import BodydockError
+
+_COMMANDS = {
+    "run": "agent.cli.run:run",
+    "archive": "agent.cli.archive:archive",
+    "status": "agent.cli.status:status",
+    "clips": "agent.cli.clips:clips",
+    "validate": "agent.cli.run:validate",
+}
+
+
+class LazyGroup(click.Group):
+    """Subcommands are imported when they are called, so that `bodydock --help` starts at once.
+
+    Other distributions add commands through the entry point group `bodydock.commands`.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*_COMMANDS, *_added(), *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if where := _COMMANDS.get(cmd_name):
+            module, name = where.split(":")
+            found: object = getattr(importlib.import_module(module), name)
+        elif cmd_name in (added := _added()):
+            found = added[cmd_name].load()
+        else:
+            return super().get_command(ctx, cmd_name)
+        return found if isinstance(found, click.Command) else None
+
+
+def _added() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group="bodydock.commands")}
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bodydock")
+def cli() -> None:
+    """Pull footage off recorders the moment they dock, and prove that it arrived."""
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BodydockError as error:
+        click.echo(f"bodydock: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:
+        # `bodydock clips | head`: the reader has had enough. Spare Python's flush at exit.
+        sys.stderr.close()
+        sys.exit(128 + signal.SIGPIPE)
+    sys.exit(code if isinstance(code, int) else 0)

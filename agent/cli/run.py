@@ -1,0 +1,56 @@
+"""`bodydock run` and `bodydock validate`: the dock's daemon and its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from agent.cli.logs import start_logging
+from agent.cli.stopping import stop_on_signals
+from agent.config import DOCK_FILE, DockConfig, load
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+config_option = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=DOCK_FILE,
+    show_default=True,
+    help="The dock's configuration.",
+)
+
+
+def log_options(command: F) -> F:
+    """How a daemon logs; auto: for the journal under systemd, text at a terminal, else JSON."""
+    forms = click.Choice(["auto", "journal", "json", "text"])
+    levels = click.Choice(["debug", "info", "warning", "error"])
+    command = click.option("--log-level", type=levels, default="info", show_default=True)(command)
+    return click.option("--log-format", type=forms, default="auto", show_default=True)(command)
+
+
+@click.command()
+@config_option
+@log_options
+def run(path: Path, log_format: str, log_level: str) -> int:
+    """Run the dock until SIGTERM: pull from recorders, send to the archive."""
+    config = load(DockConfig, path)
+    start_logging(form=log_format, level=log_level)
+    from agent.daemon import DockDaemon
+
+    with stop_on_signals() as stop:
+        DockDaemon(config).run(stop.event)
+    return stop.exit_code
+
+
+@click.command()
+@config_option
+def validate(path: Path) -> None:
+    """Check the dock's configuration and say what it means; changes nothing."""
+    config = load(DockConfig, path)
+    config.broker.password()
+    bays = ", ".join(f"{bay.name} at port {bay.port}" for bay in config.bay) or "every USB port"
+    click.echo(f"{path}: good; dock {config.dock.id}, broker {config.broker.host}, bays: {bays}")

@@ -1,0 +1,72 @@
+"""How figures and clips look to a person, and to a machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from agent.clock import to_text
+from agent.model import printable
+from agent.spool.entry import Entry
+from agent.spool.states import WAITING_FOR
+
+
+def console() -> Console:
+    """Standard output; as wide as the terminal, or wide enough for digests in a pipe."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=200)
+
+
+def size_text(count: int) -> str:
+    """`262144` as `256.0 KiB`."""
+    value, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def shown(text: str) -> str:
+    """Text from a device, safe on a terminal and in a table."""
+    return escape(printable(text))
+
+
+def print_json(document: Any) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def waits_for(entry: Entry) -> str:
+    """What the clip waits for, and the newest trouble where there is one."""
+    words = WAITING_FOR[entry.state]
+    return f"{words} ({shown(entry.reason)})" if entry.reason else words
+
+
+def entry_document(entry: Entry) -> dict[str, Any]:
+    """One clip for machines; times in UTC, `recorded` in the recorder's own words."""
+    sighting, sealed, receipt = entry.sighting, entry.sealed, entry.receipt
+    return {
+        "clip": entry.clip,
+        "recorder": sighting.identity.serial,
+        "bay": sighting.bay,
+        "storage": sighting.storage,
+        "path": sighting.path,
+        "size": sighting.size,
+        "recorded": sighting.recorded,
+        "marked": sighting.marked,
+        "state": entry.state.value,
+        "waits_for": WAITING_FOR[entry.state],
+        "reason": entry.reason,
+        "seen_at": to_text(entry.seen_at),
+        "spooled_at": to_text(entry.spooled_at) if entry.spooled_at else None,
+        "receipted_at": to_text(entry.receipted_at) if entry.receipted_at else None,
+        "blake3": sealed.digests.blake3 if sealed else None,
+        "sha256": sealed.digests.sha256 if sealed else None,
+        "sm3": sealed.digests.sm3 if sealed else None,
+        "archive": receipt.archive if receipt else None,
+        "stored_as": receipt.stored_as if receipt else None,
+    }

@@ -1,0 +1,144 @@
+"""The dock's daemon: builds every object by hand, in this one place; supervises; stops in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from random import Random, SystemRandom
+
+from agent import live
+from agent.bay.bays import Bays
+from agent.bay.contact import Practice
+from agent.clock import Clock, SystemClock
+from agent.config import DockConfig
+from agent.custody.keys import SecretKey, public_key
+from agent.errors import SpoolBroken
+from agent.link.broker import settings_from
+from agent.link.mqtt import MqttLink
+from agent.link.usb import Backend, UsbBus
+from agent.live import Live
+from agent.offload.pull import Offload
+from agent.spool.files import Spool
+from agent.spool.recovery import open_ledger, recover
+from agent.uplink.uplink import Uplink
+
+log = logging.getLogger(__name__)
+
+LIVE_SECONDS = 1.0
+
+
+class DockDaemon:
+    """One dock. `usb_backend` replaces libusb beneath pyusb, for simulated recorders.
+
+    Raises at once what keeps the dock from working at all: `KeyUnusable`, `ConfigError`,
+    `SpoolBroken`, `LedgerBroken`.
+    """
+
+    def __init__(
+        self,
+        config: DockConfig,
+        *,
+        usb_backend: Backend | None = None,
+        clock: Clock | None = None,
+        random: Random | None = None,
+    ) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._random = random or SystemRandom()
+        self._made = ExitStack()
+        with ExitStack() as making:
+            self._make(making, usb_backend)
+            self._made = making.pop_all()
+
+    def _make(self, making: ExitStack, usb_backend: Backend | None) -> None:
+        config = self._config
+        _make_folders(config)
+        key = SecretKey.load_or_make(config.dock.state / "keys" / "dock.pem")
+        self._ledger = open_ledger(config.dock.state, self._clock)
+        making.callback(self._ledger.close)
+        self._spool = Spool(
+            config.dock.state,
+            self._ledger,
+            quota=config.spool.quota,
+            floor=config.spool.floor,
+            digests=frozenset(config.spool.digests),
+            hold_seconds=config.spool.hold_hours * 3600,
+            random=self._random,
+        )
+        recover(self._spool)
+        self._offload = Offload(self._spool, self._ledger)
+        self._uplink = Uplink(
+            dock=config.dock.id,
+            spool=self._spool,
+            ledger=self._ledger,
+            make_link=partial(MqttLink, settings_from(config.broker)),
+            key=key,
+            pinned=[public_key(text) for text in config.archive.keys],
+            clock=self._clock,
+            random=self._random,
+        )
+        practice = Practice(
+            ledger=self._ledger,
+            offload=self._offload,
+            clock=self._clock,
+            random=self._random,
+            set_clock=config.recorders.set_clock,
+            zone=config.recorders.zone,
+            spooled=self._uplink.poke,
+        )
+        self._bays = Bays(UsbBus(usb_backend), practice, config.bay_names)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, then end contacts, uplink and ledger, in this order.
+
+        Raises what ended a thread of ours; a service manager then starts us anew.
+        """
+        with self._made, ThreadPoolExecutor(1, thread_name_prefix="uplink") as threads:
+            uplink_stop = threading.Event()
+            uplink = threads.submit(self._uplink.run, uplink_stop)
+            log.info("dock %s is up", self._config.dock.id)
+            try:
+                self._supervise(stop, uplink)
+            finally:
+                self._bays.close()
+                uplink_stop.set()
+                self._uplink.poke()
+                live.remove(self._config.dock.runtime)
+            uplink.result()
+        log.info("dock %s stopped", self._config.dock.id)
+
+    def _supervise(self, stop: threading.Event, uplink: Future[None]) -> None:
+        shown = 0.0
+        while not stop.wait(self._config.recorders.poll_seconds):
+            if uplink.done():
+                uplink.result()
+                return
+            self._bays.poll()
+            self._ledger.tick()
+            if self._clock.monotonic() - shown >= LIVE_SECONDS:
+                shown = self._clock.monotonic()
+                self._show()
+
+    def _show(self) -> None:
+        moment = Live(
+            at=self._clock.now(),
+            pid=os.getpid(),
+            bays=[status.document() for status in self._bays.statuses()],
+            uplink=self._uplink.snapshot(),
+            intake=self._offload.paused,
+        )
+        live.write(self._config.dock.runtime, moment)
+
+
+def _make_folders(config: DockConfig) -> None:
+    for folder in (config.dock.state, config.dock.runtime):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        except OSError as error:
+            raise SpoolBroken(
+                f"{folder} cannot be made: {error.strerror}", do="make it, or name another"
+            ) from error
