@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,51 +36,82 @@ def read_back(path: Path, like: Manifest, slots: bytes | None = None) -> tuple[i
     checked against its data on arrival: then the chunk list is taken from them instead of hashing
     everything twice, and a changed byte still shows in the whole file's BLAKE3. Raises OSError.
     """
-    whole, chunks = blake3(), blake3(slots or b"")
+    whole, chunks = blake3(), _ChunkList(like.chunk_bytes)
     others = [hashlib.new(name) for name in ("sha256", "sm3") if getattr(like, name)]
     size = 0
-    for piece in from_disk(path, max(_STEP // like.chunk_bytes, 1) * like.chunk_bytes):
+    for piece in from_disk(path):
         whole.update(piece)
         for other in others:
             other.update(piece)
         if slots is None:
-            for at in range(0, len(piece), like.chunk_bytes):
-                chunks.update(blake3(piece[at : at + like.chunk_bytes]).digest())
+            chunks.update(piece)
         size += len(piece)
     named = {other.name: other.hexdigest() for other in others}
     return size, Digests(
         blake3=whole.hexdigest(),
-        chunks=chunks.hexdigest(),
+        chunks=chunks.hexdigest() if slots is None else blake3(slots).hexdigest(),
         sha256=named.get("sha256"),
         sm3=named.get("sm3"),
     )
 
 
-def from_disk(path: Path, step: int = _STEP) -> Iterator[memoryview]:
+class _ChunkList:
+    """BLAKE3 over the digests of a file's chunks, fed in pieces of any size."""
+
+    def __init__(self, chunk_bytes: int) -> None:
+        self._chunk_bytes = chunk_bytes
+        self._room = chunk_bytes
+        self._chunk = blake3()
+        self._list = blake3()
+
+    def update(self, piece: memoryview) -> None:
+        while piece:
+            self._chunk.update(piece[: self._room])
+            taken = min(self._room, len(piece))
+            self._room -= taken
+            piece = piece[taken:]
+            if not self._room:
+                self._end_chunk()
+
+    def hexdigest(self) -> str:
+        if self._room < self._chunk_bytes:
+            self._end_chunk()
+        return self._list.hexdigest()
+
+    def _end_chunk(self) -> None:
+        self._list.update(self._chunk.digest())
+        self._chunk, self._room = blake3(), self._chunk_bytes
+
+
+def from_disk(path: Path) -> Iterator[memoryview]:
     """A file's bytes as the disk gives them, in one buffer that each step fills anew.
 
-    All pieces but the last are `step` bytes. Pages that are not yet written cannot be dropped from
-    the cache, so sync first. Raises OSError.
+    Reads around the page cache (O_DIRECT, which also costs a fraction of the CPU), or, where the
+    file system cannot, after dropping the file from it; so sync first. Raises OSError.
     """
-    buffer = memoryview(bytearray(step))
-    with path.open("rb", buffering=0) as file:
-        descriptor, at = file.fileno(), 0
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
-        while got := _fill(descriptor, buffer, at):
-            yield buffer[:got]
+    buffer = mmap.mmap(-1, _STEP)  # aligned to a page, as O_DIRECT wants it
+    descriptor = _open_direct(path)
+    try:
+        size, at = os.fstat(descriptor).st_size, 0
+        while at < size:
+            if not (got := os.preadv(descriptor, [buffer], at)):
+                raise OSError(errno.EIO, f"ends after {at} of {size} bytes")
+            with memoryview(buffer) as whole, whole[:got] as piece:
+                yield piece
             at += got
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
 
 
-def _fill(descriptor: int, buffer: memoryview, offset: int) -> int:
-    """Fill the buffer from `offset`; less only at the end of the file."""
-    done = 0
-    while done < len(buffer):
-        if not (got := os.preadv(descriptor, [buffer[done:]], offset + done)):
-            break
-        done += got
-    return done
+def _open_direct(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECT)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    descriptor = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    return descriptor
 
 
 def compare(manifest: Manifest, size: int, found: Digests) -> None:

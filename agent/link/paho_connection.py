@@ -98,6 +98,7 @@ class PahoConnection:
         self._inbox = inbox
         self._subscriptions: tuple[str, ...] = ()
         self._packet_limit = PACKET_LIMIT
+        self._announced: Connected | None = None
         self._up = False
         self._end = ""
         self._deadline = 0.0
@@ -242,12 +243,21 @@ class PahoConnection:
         announced: int | None = getattr(said, "MaximumPacketSize", None)
         self._packet_limit = min(PACKET_LIMIT, announced or PACKET_LIMIT)
         self._client.limit_in_flight(min(IN_FLIGHT, getattr(said, "ReceiveMaximum", IN_FLIGHT)))
+        self._announced = Connected(self._version, announced)
         if self._subscriptions:
             self._client.subscribe([(topic, 1) for topic in self._subscriptions])
+        else:
+            self._come_up()
+
+    def _come_up(self) -> None:
+        """The broker has our subscriptions: whoever hears of us from now on can reach us."""
+        if self._announced is None:
+            return
+        said, self._announced = self._announced, None
         with self._lock:
             self._up = self.was_up = True
-        log.info("mqtt: connected, version %s, packet limit %s", self._version, announced)
-        self._inbox.put(Connected(self._version, announced))
+        log.info("mqtt: connected, version %s, packet limit %s", said.version, said.packet_limit)
+        self._inbox.put(said)
 
     def _on_disconnect(
         self, _c: object, _d: object, flags: paho.DisconnectFlags, reason: ReasonCode, _p: object
@@ -264,6 +274,8 @@ class PahoConnection:
         for topic, reason in zip(self._subscriptions, reasons, strict=False):
             if reason.is_failure:
                 self._end = f"the broker refuses the subscription to {topic}: {reason}"
+        if not self._end:
+            self._come_up()
 
     def _on_publish(
         self, _c: object, _d: object, _mid: int, reason: ReasonCode, _p: object
@@ -278,6 +290,7 @@ class PahoConnection:
             self._inbox.wake()
 
     def _on_message(self, _c: object, _d: object, message: paho.MQTTMessage) -> None:
+        self._come_up()  # a broker may send what it kept before its SUBACK (MQTT 5, 3.8.4)
         try:
             topic = message.topic
         except UnicodeDecodeError:

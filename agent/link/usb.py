@@ -249,10 +249,13 @@ def _free_from_kernel(device: Any, interface: int, port: str) -> None:
 
 
 def _text(device: Any, index: int, port: str) -> str:
-    """A string descriptor; empty where the device has none or garbles it."""
+    """A string descriptor in its first language; empty where the device has none or garbles it."""
+    if not index:
+        return ""
     try:
-        with _translated(port):
-            return usb.util.get_string(device, index) or ""
+        with _translated(port):  # not PyUSB's own choice of language, which hides an unplug
+            language = usb.util.get_langids(device)[0]
+            return usb.util.get_string(device, index, language) or ""
     except (LinkTrouble, ValueError, IndexError) as error:
         log.debug("port %s: string descriptor %d: %r", port, index, error)
         return ""

@@ -13,10 +13,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from agent.cli.show import print_json, size_text
+from agent.cli.show import console, print_json, size_text
 from agent.config import parse_size
 from hwsim.demo.footage import plant
-from hwsim.demo.verdict import ClipVerdict, judge
+from hwsim.demo.verdict import CHECKLISTS, ClipVerdict, judge, write_checklists
 from hwsim.demo.watch import Watch
 from hwsim.demo.world import World
 
@@ -43,7 +43,7 @@ class _Size(click.ParamType[int]):
 @click.option(
     "--clip-size", type=_Size(), default="32 MiB", show_default=True, help="The largest clip."
 )
-@click.option("--keep", is_flag=True, help="Keep the folder, and say how to check the files.")
+@click.option("--keep", is_flag=True, help="Keep recorders, spool and logs too.")
 @click.option("--json", "as_json", is_flag=True, help="The result for machines.")
 @click.option("--seed", type=int, default=None, help="Which footage; a number repeats it.")
 def demo(recorders: int, clip_size: int, seed: int | None, *, keep: bool, as_json: bool) -> None:
@@ -53,7 +53,7 @@ def demo(recorders: int, clip_size: int, seed: int | None, *, keep: bool, as_jso
     beneath pyusb are simulated. Exit status 0 only if the archive's files are bit for bit what
     the recorders hold.
     """
-    console = Console(stderr=as_json, highlight=False)
+    out = Console(stderr=True, highlight=False) if as_json else console()
     folder = Path(tempfile.mkdtemp(prefix="bodydock-demo-"))
     random = Random(seed)
     began = time.monotonic()
@@ -62,18 +62,21 @@ def demo(recorders: int, clip_size: int, seed: int | None, *, keep: bool, as_jso
         for number in range(1, recorders + 1):
             plant(world.recorders, number, _sizes(number, clip_size), random)
         kind = world.broker.kind
-        console.print(f"broker {kind}, an archive, a dock and {recorders} recorders in {folder}")
-        _play(world, console)
+        out.print(f"broker {kind}, an archive, a dock and {recorders} recorders, in {folder}")
+        _play(world, out)
     finally:
         world.close()
     verdicts = judge(world)
     good = bool(verdicts) and all(verdict.good for verdict in verdicts)
-    if as_json:
-        _print_document(verdicts, folder, time.monotonic() - began, good=good)
-    else:
-        _print_page(console, verdicts, folder, time.monotonic() - began, good=good, keep=keep)
+    write_checklists(folder, verdicts)
     if good and not keep:
-        shutil.rmtree(folder)
+        for name in ("recorders", "dock", "broker"):
+            shutil.rmtree(folder / name)
+    seconds = time.monotonic() - began
+    if as_json:
+        _print_document(verdicts, folder, seconds, good=good)
+    else:
+        _print_page(out, verdicts, folder, seconds, good=good)
     sys.exit(0 if good else 1)
 
 
@@ -82,21 +85,21 @@ def _sizes(number: int, largest: int) -> list[int]:
     return [largest, largest // 4, largest // 16] if number % 4 in {1, 2} else [largest // 16] * 3
 
 
-def _play(world: World, console: Console) -> None:
-    watch = Watch(world, console)
-    console.print(f"the recorders hold {watch.clips} clips, {size_text(watch.bytes)}")
+def _play(world: World, out: Console) -> None:
+    watch = Watch(world, out)
+    out.print(f"the recorders hold {watch.clips} clips, {size_text(watch.bytes)}")
     world.start_archive()
     world.start_dock()
     watch.until(lambda counts: watch.receipted(counts) > watch.bytes // 4, seconds=60)
     watch.network = "pulled"
     world.link.cut()
-    console.print("the network is pulled: recorders are read on, footage waits on the dock")
+    out.print("the network is pulled: recorders are read on, footage waits on the dock")
     watch.until(lambda _: False, seconds=OUTAGE_SECONDS)
     watch.network = "up"
     world.link.mend()
-    console.print("the network is back: uploads go on where they broke off")
+    out.print("the network is back: uploads go on where they broke off")
     if not watch.until(watch.all_receipted, seconds=PATIENCE_SECONDS):
-        console.print("not everything arrived in time; the logs lie in the folder")
+        out.print("not everything arrived in time; the logs lie in the folder")
     for name in ("dock", "archive"):
         world.stop(name)
 
@@ -111,37 +114,38 @@ def _print_document(
 
 
 def _print_page(
-    console: Console,
-    verdicts: list[ClipVerdict],
-    folder: Path,
-    seconds: float,
-    *,
-    good: bool,
-    keep: bool,
+    out: Console, verdicts: list[ClipVerdict], folder: Path, seconds: float, *, good: bool
 ) -> None:
+    out.print(_table(verdicts))
+    size = size_text(sum(verdict.size for verdict in verdicts))
+    if not good:
+        out.print(f"[bold red]NOT every byte arrived[/]; everything is kept in {folder}")
+        return
+    out.print(f"[bold green]every byte arrived[/]: {len(verdicts)} clips, {size}", end="")
+    out.print(f", the network pulled in between, {seconds:.0f} s in all")
+    out.print(f"\nthe archive's files lie in {folder / 'archive'}; check them without us:")
+    for tool, name in CHECKLISTS.items():
+        out.print(f"  cd {folder} && {tool} --check {name}", soft_wrap=True)
+    out.print(f"and when you are done: rm -r {folder}", soft_wrap=True)
+
+
+def _table(verdicts: list[ClipVerdict]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("recorder", "clip", "size", "BLAKE3", "SHA-256", "receipt", "bytes"):
-        table.add_column(heading, justify="right" if heading == "size" else "left")
+        table.add_column(
+            heading,
+            justify="right" if heading == "size" else "left",
+            overflow="fold",
+            no_wrap=heading != "clip",
+        )
     for one in verdicts:
         table.add_row(
             one.recorder,
             one.path.rsplit("/", 1)[-1],
             size_text(one.size),
-            one.blake3[:12],
-            one.sha256[:12],
+            one.blake3[:8],
+            one.sha256[:8],
             "signed" if one.receipt else "[red]none[/]",
             "identical" if one.identical else "[red]DIFFERENT[/]",
         )
-    console.print(table)
-    size = size_text(sum(verdict.size for verdict in verdicts))
-    if good:
-        console.print(f"every byte arrived: {len(verdicts)} clips, {size}, in {seconds:.0f} s")
-    else:
-        console.print(f"[red]NOT every byte arrived[/]; look into {folder}")
-    if keep or not good:
-        console.print(f"\nthe files lie in {folder / 'archive' / 'objects'}; check them with:")
-        stored = folder / "archive" / verdicts[0].stored_as if verdicts else folder
-        console.print(f"  b3sum {stored}\n  sha256sum {stored}", soft_wrap=True)
-        console.print("a file's name, folders included, is its BLAKE3 digest")
-    else:
-        console.print("run it with --keep to keep the files and check them yourself")
+    return table

@@ -19,6 +19,9 @@ from agent.spool.states import State
 from agent.spool.view import LedgerView
 from hwsim.demo.world import World
 
+CHECKLISTS = {"b3sum": "recorders.b3sum", "sha256sum": "recorders.sha256sum"}
+"""Stock tools, and the lists for them: what the recorders held, and where the archive has it."""
+
 _PIECE = 1024 * 1024
 _ARCHIVED = frozenset({State.RECEIPTED, State.RELEASED})
 
@@ -105,3 +108,12 @@ def _side_by_side(ours: Path, theirs: Path | None) -> Iterator[tuple[bytes, byte
                 if pair == (b"", b""):
                     return
                 yield pair
+
+
+def write_checklists(folder: Path, verdicts: list[ClipVerdict]) -> None:
+    """Digests of the recorders' bytes beside the archive's files, for stock tools to check."""
+    for tool, name in CHECKLISTS.items():
+        with (folder / name).open("w", encoding="utf-8") as out:
+            for one in verdicts:
+                digest = one.blake3 if tool == "b3sum" else one.sha256
+                out.write(f"{digest}  archive/{one.stored_as}\n")

@@ -81,7 +81,7 @@ class Watch:
     def _bay(self, bay: Mapping[str, Any]) -> tuple[RenderableType, ...]:
         at_work = bay["doing"] == "pulling"
         total, done = (bay["size"], bay["done"]) if at_work else (1, int(bay["doing"] == "ready"))
-        said = shown(bay["path"].rsplit("/", 1)[-1]) if at_work else shown(bay["doing"])
+        said = shown(bay["path"].rsplit("/", 1)[-1] if at_work else bay["trouble"] or bay["doing"])
         return f"bay {bay['bay']}", shown(bay["recorder"]), _bar(total, done), said
 
     def _uplink(self, counts: Counts) -> tuple[RenderableType, ...]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,6 +155,4 @@ class World:
 
 
 def _serial(home: Path) -> str:
-    import tomllib
-
     return str(tomllib.loads((home / "recorder.toml").read_text("utf-8"))["serial"])

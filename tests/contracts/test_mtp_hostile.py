@@ -88,7 +88,7 @@ def test_a_session_ends_in_bounds_and_reads_nothing_false(
         assert all(any(whole.startswith(data) for whole in held) for data in read.values())
 
 
-@pytest.mark.parametrize("behaviour", ["a million clips", "ten thousand levels", "endless data"])
+@pytest.mark.parametrize("behaviour", ["a million clips", "endless data"])
 def test_a_session_stays_small(behaviour: str) -> None:
     body = small_body()
     recorder = dock_mtp(body, faults=faults(behaviour)).recorder
@@ -119,11 +119,11 @@ def test_the_recorder_beside_it_does_not_notice() -> None:
 def test_a_stall_is_mended_and_the_question_asked_again() -> None:
     hostile = Faults()
     docked = dock_mtp(small_body(), faults=hostile)
-    for at in range(12):
+    for at in range(9):
         clip = docked.clip("DCIM/100BODY/CAM_0001.MP4")
         hostile.add(Stall(at=hostile.transfers + at))
         assert docked.recorder.read(clip, 5, 600_000) == FOOTAGE[clip.path][5:600_005]
-    assert hostile.fired.total() == 12
+    assert hostile.fired.total() == 9
 
 
 def test_after_a_violation_the_session_goes_on() -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from random import Random
 
 from blake3 import blake3
@@ -153,8 +152,9 @@ class MemoryBooks:
 class MemoryCopies:
     """A spool in memory. Bytes in `rotten` are read changed."""
 
-    def __init__(self, clips: dict[ClipId, bytes]) -> None:
+    def __init__(self, clips: dict[ClipId, bytes], books: MemoryBooks) -> None:
         self.clips = clips
+        self._books = books
         self.rotten: dict[ClipId, int] = {}
         self.quarantined: list[ClipId] = []
 
@@ -173,9 +173,9 @@ class MemoryCopies:
         if clip in self.rotten or clip not in self.clips:
             raise ClipDamaged(f"clip {clip} is not what it was")
 
-    def quarantine(self, clip: ClipId, reason: str) -> Path | None:
+    def quarantine(self, clip: ClipId, reason: str) -> None:
+        self._books.damaged(clip, reason)
         self.quarantined.append(clip)
-        return None
 
 
 class PlayedLink:
@@ -245,7 +245,7 @@ class Dock:
             entry_of(n, content(n, size)).clip: content(n, size) for n, size in enumerate(sizes, 1)
         }
         self.books = MemoryBooks([entry_of(n, content(n, s)) for n, s in enumerate(sizes, 1)])
-        self.copies = MemoryCopies(dict(self.data))
+        self.copies = MemoryCopies(dict(self.data), self.books)
         self.link = PlayedLink(self.clock)
         self.uplink = Uplink(
             dock=DOCK,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -33,13 +34,12 @@ _FORMATS = (range(0x3007, 0x300E), range(0x3800, 0x3900), range(0xB900, 0xBA00))
 """Audio and video, then images (PIMA 15740 clause 6.2), then MTP's audio and video (appendix A)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A clip and what it takes to ask for it again in this session."""
+class Listed(NamedTuple):
+    """A clip, and what it takes to ask for it again in this session."""
 
     clip: Clip
     handle: int
-    info: ObjectInfo
+    name: str
 
 
 def is_footage(info: ObjectInfo) -> bool:
@@ -52,29 +52,37 @@ def is_footage(info: ObjectInfo) -> bool:
     return not _OTHER.fullmatch(extension) and any(info.format in known for known in _FORMATS)
 
 
-def iter_listed(objects: Mapping[int, ObjectInfo]) -> Iterator[Listed]:
-    """Every clip of a possible size among the objects, in a stable order, each under its own path.
+def iter_listed(objects: dict[int, ObjectInfo]) -> Iterator[Listed]:
+    """Every clip of a possible size, in a stable order, each under its own path.
 
-    Objects of which path, size and time are the same, also on two storages, would be one clip to
-    the rest of the program; all but the first of them get `~2`, `~3` before their extension.
+    Takes what it gives out of `objects`, since a card's listing is large. Objects of which path,
+    size and time are the same, also on two storages, would be one clip to the rest of the
+    program; all but the first of them get `~2`, `~3` before their extension.
     """
-    taken: set[tuple[str, int, str]] = set()
-    numbers: dict[tuple[str, int, str], int] = {}
-    for handle, info in sorted(objects.items(), key=lambda item: (item[1].storage, item[0])):
-        if not is_footage(info) or info.size >= SIZE_LIMIT:
+    taken: dict[tuple[str, int, str], int] = {}
+    footage = [handle for handle, info in objects.items() if is_footage(info)]
+    for handle in sorted(footage, key=lambda handle: (objects[handle].storage, handle)):
+        if objects[handle].size >= SIZE_LIMIT:
             continue
+        path = _path(handle, objects)
+        info = objects.pop(handle)
         recorded = info.modified or info.created
-        path = plain = _path(handle, objects)
-        same = plain, info.size, recorded
-        number = numbers.get(same, 1)
-        while (path, info.size, recorded) in taken:
-            number += 1
-            path = _numbered(plain, number)
-        numbers[same] = number
-        taken.add((path, info.size, recorded))
+        path = _own_path((path, info.size, recorded), taken)
         marked = info.protection in PROTECTED
-        clip = Clip(f"{info.storage:08x}", path, info.size, recorded, marked)
-        yield Listed(clip, handle, info)
+        storage = sys.intern(f"{info.storage:08x}")
+        yield Listed(Clip(storage, path, info.size, recorded, marked), handle, info.name)
+
+
+def _own_path(same: tuple[str, int, str], taken: dict[tuple[str, int, str], int]) -> str:
+    """The path, or its first number that is free; `taken` says how far numbers went."""
+    path, size, recorded = same
+    number = taken.get(same, 0) + 1
+    while number > 1 and ((path := _numbered(same[0], number)), size, recorded) in taken:
+        number += 1
+    taken[same] = number
+    if number > 1:
+        taken[path, size, recorded] = 1
+    return path
 
 
 def _path(handle: int, objects: Mapping[int, ObjectInfo]) -> str:

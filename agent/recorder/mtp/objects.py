@@ -182,11 +182,12 @@ def _gathered(properties: Iterable[Property]) -> dict[int, ObjectInfo]:
         place = _ROW[ObjectProperty(code)]
         if isinstance(value, str if place >= _FIRST_TEXT else int):
             row[place] = value
-    return {
-        handle: ObjectInfo(*row)
-        for handle, row in rows.items()
-        if None not in row and handle not in (0, ALL)
-    }
+    objects = {}
+    while rows:
+        handle, row = rows.popitem()
+        if None not in row and handle not in (0, ALL):
+            objects[handle] = ObjectInfo(*row)
+    return objects
 
 
 def decoded(decode: Callable[[bytes], T], data: bytes) -> T:

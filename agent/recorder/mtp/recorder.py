@@ -12,14 +12,13 @@ from agent.link.usb import UsbBus, UsbLink
 from agent.link.usb_facts import UsbDevice
 from agent.model import Clip, ClockReading, Health, Identity, Storage, printable
 from agent.recorder.mtp.answers import complaint
-from agent.recorder.mtp.clips import SIZE_LIMIT, Listed, is_footage, iter_listed
+from agent.recorder.mtp.clips import Listed, is_footage, iter_listed
 from agent.recorder.mtp.objects import Finder, decoded
 from agent.recorder.mtp.reading import Reader
 from agent.recorder.mtp.session import Session
 from agent.wire.ptp.codes import ASSOCIATION, DeviceProperty, Operation
 from agent.wire.ptp.datasets import (
     DeviceInfo,
-    ObjectInfo,
     decode_device_info,
     decode_storage_info,
 )
@@ -129,14 +128,12 @@ class MtpRecorder:
         is raised after the last good clip, so that none of those is missed and none goes unsaid.
         """
         found = self._finder.find(self._storage_ids())
-        listed = list(iter_listed(found.objects))
-        self._listed = {one.clip: one for one in listed}
-        for one in listed:
-            yield one.clip
+        self._listed = {one.clip: one for one in iter_listed(found.objects)}
+        yield from tuple(self._listed)
         absurd = [
             f"{printable(info.name)} claims {info.size} bytes"
             for info in found.objects.values()
-            if is_footage(info) and info.size >= SIZE_LIMIT
+            if is_footage(info)
         ]
         if trouble := (*found.failed, *absurd):
             raise RecorderMisbehaved(
@@ -174,7 +171,9 @@ class MtpRecorder:
         now = self._finder.one(one.handle)
         if now is None:
             raise RecorderRefused(f"{printable(one.clip.path)} is gone from the recorder")
-        if now.format == ASSOCIATION or _identity(now) != _identity(one.info):
+        clip = one.clip
+        same = (f"{now.storage:08x}", now.name, now.size) == (clip.storage, one.name, clip.size)
+        if now.format == ASSOCIATION or not same:
             raise RecorderMisbehaved(
                 f"{printable(one.clip.path)} is another object than was listed; nothing was deleted"
             )
@@ -202,10 +201,6 @@ class MtpRecorder:
         if percent is None:
             log.warning("the recorder's battery level says nothing")
         return percent
-
-
-def _identity(info: ObjectInfo) -> tuple[int, str, int]:
-    return info.storage, info.name, info.size
 
 
 def _percent(level: DevicePropDesc) -> int | None:

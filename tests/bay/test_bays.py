@@ -1,0 +1,160 @@
+"""Bays over a bus of simulated recorders: docking, unplugging, and recorders that misbehave."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from agent.bay.bays import Bays
+from agent.bay.contact import Practice, clock_error
+from agent.bay.status import BayStatus, Doing
+from agent.clock import SystemClock
+from agent.link.usb import UsbBus
+from agent.model import ClockReading
+from agent.offload.pull import Offload
+from agent.spool.files import Spool
+from agent.spool.ledger import Ledger
+from agent.spool.states import State
+from hwsim.body import Body, HeldClip
+from hwsim.faces.ptp import PtpFace
+from hwsim.faults import Faults, NoAnswer
+from hwsim.media.grown import Noise
+from hwsim.ports.usb_memory import MemoryBus
+
+MIB = 2**20
+CHINA = timezone(timedelta(hours=8))
+
+
+@dataclass
+class Dock:
+    """Bays with everything beneath them real but the recorders."""
+
+    bus: MemoryBus
+    ledger: Ledger
+    bays: Bays
+
+    def status(self, bay: str) -> BayStatus | None:
+        return next((one for one in self.bays.statuses() if one.bay == bay), None)
+
+    def until(self, true: Callable[[], object], seconds: float = 15.0) -> None:
+        """Poll until it is true. Real threads are at work, so this waits for them."""
+        end = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < end, f"not in time: {self.bays.statuses()}"
+            self.bays.poll()
+            threading.Event().wait(0.01)
+
+    def until_doing(self, bay: str, doing: Doing) -> BayStatus:
+        self.until(lambda: (now := self.status(bay)) and now.doing is doing)
+        status = self.status(bay)
+        assert status is not None
+        return status
+
+
+@pytest.fixture
+def names() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture
+def dock(tmp_path: Path, names: dict[str, str]) -> Iterator[Dock]:
+    ledger = Ledger(tmp_path / "ledger.db", SystemClock())
+    spool = Spool(
+        tmp_path,
+        ledger,
+        quota=2**30,
+        floor=MIB,
+        digests=frozenset(),
+        hold_seconds=0,
+        random=Random(1),
+    )
+    bus = MemoryBus()
+    practice = Practice(
+        ledger=ledger,
+        offload=Offload(spool, ledger),
+        clock=SystemClock(),
+        random=Random(2),
+        set_clock=False,
+        zone=CHINA,
+        spooled=lambda: None,
+    )
+    bays = Bays(UsbBus(bus), practice, names)
+    yield Dock(bus, ledger, bays)
+    bays.close()
+    ledger.close()
+
+
+def recorder(serial: str, *sizes: int) -> Body:
+    body = Body(serial=serial, clock=SystemClock(), clock_error=7.0)
+    for number, size in enumerate(sizes):
+        when = datetime(2026, 8, 4, 10, number)  # noqa: DTZ001 - a recorder's clock has no zone
+        content = Noise(size, hash(serial) % 1000 + number)
+        body.add(HeldClip(f"DCIM/{number}.mp4", recorded=when, content=content))
+    return body
+
+
+def test_docking_pulls_everything_and_says_who_it_is(dock: Dock) -> None:
+    dock.bus.plug("1-1", PtpFace(recorder("A1", MIB, 2 * MIB, 0)))
+    status = dock.until_doing("1-1", Doing.READY)
+    assert (status.recorder, status.pulled, status.battery_percent) == ("A1", 3, 80)
+    assert status.clock_error == pytest.approx(7.0, abs=2.0)
+    assert dock.ledger.counts()[State.SPOOLED] == (3, 3 * MIB)
+
+
+def test_an_unplugged_bay_is_empty_and_its_contact_is_closed(dock: Dock) -> None:
+    dock.bus.plug("1-1", PtpFace(recorder("A1", MIB)))
+    dock.until_doing("1-1", Doing.READY)
+    dock.bus.unplug("1-1")
+    dock.until(lambda: dock.status("1-1") is None and not dock.ledger.open_contacts())
+
+
+def test_the_same_recorder_is_known_in_another_bay(dock: Dock) -> None:
+    body = recorder("A1", MIB, MIB)
+    dock.bus.plug("1-1", PtpFace(body))
+    dock.until_doing("1-1", Doing.READY)
+    dock.bus.unplug("1-1")
+    dock.bus.plug("1-2", PtpFace(body))
+    status = dock.until_doing("1-2", Doing.READY)
+    assert (status.pulled, status.known) == (0, 2)
+
+
+def test_a_silent_recorder_does_not_hold_up_the_next_bay(dock: Dock) -> None:
+    dock.bus.plug("1-1", PtpFace(recorder("BAD", MIB), Faults(NoAnswer(times=None))))
+    dock.bus.plug("1-2", PtpFace(recorder("GOOD", MIB)))
+    assert dock.until_doing("1-2", Doing.READY).pulled == 1
+    assert dock.until_doing("1-1", Doing.TROUBLE).trouble
+
+
+@pytest.mark.parametrize("names", [{"1-1": "front"}])
+def test_a_port_that_is_no_bay_is_left_alone(dock: Dock, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        dock.bus.plug("1-1", PtpFace(recorder("A1", MIB)))
+        dock.bus.plug("1-2", PtpFace(recorder("B2", MIB)))
+        assert dock.until_doing("front", Doing.READY).recorder == "A1"
+        assert dock.until_doing("1-2", Doing.REFUSED).recorder == ""
+    assert "1-2 is no bay" in caplog.text
+    assert [known.latest.identity.serial for known in dock.ledger.recorders()] == ["A1"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "zone", "error"),
+    [
+        (datetime(2026, 8, 4, 10, 0, 5), CHINA, 5.0),  # noqa: DTZ001
+        (datetime(2026, 8, 4, 1, 59, 0, tzinfo=UTC), CHINA, -60.0),
+    ],
+)
+def test_a_clocks_error(shown: datetime, zone: timezone, error: float) -> None:
+    reading = ClockReading(shown, datetime(2026, 8, 4, 2, 0, tzinfo=UTC), 0.01)
+    assert clock_error(reading, zone) == error
+
+
+def test_no_clock_no_error() -> None:
+    assert clock_error(None, CHINA) is None
