@@ -90,7 +90,6 @@ class ContactPull:
         except RecorderGone:
             raise
         except RecorderError as error:
-            log.warning("bay %s: listing: %s", self.bay, printable(str(error)))
             self.result.failed.append(("", error))
         return sorted(clips, key=lambda clip: (clip.recorded, clip.path))
 
@@ -226,5 +225,5 @@ class ContactPull:
 
     def fail(self, clip: Clip, error: BodydockError) -> None:
         path = printable(clip.path[:LONGEST_TEXT])
-        log.warning("bay %s: %s: %s", self.bay, path, printable(str(error)))
-        self.result.failed.append((clip.path, error))
+        log.debug("bay %s: %s: %s", self.bay, path, printable(str(error)))
+        self.result.failed.append((path, error))

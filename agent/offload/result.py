@@ -20,7 +20,8 @@ class Pulled:
     bytes: int = 0
     """Read from the recorder for clips that came or come in."""
     failed: list[tuple[str, BodydockError]] = field(default_factory=list)
-    """Paths of clips that did not come in, and why; they are tried again at the next docking."""
+    """Clips that did not come in, and why; they are tried again at the next docking. Paths are
+    printable; an empty one means the listing itself."""
     ended: str = ""
     """Why the pull ended before its end; empty where it did not."""
 

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class Database:
                 raise LedgerBroken(f"failed before: {self._broken}", do=_RESTART)
             try:
                 yield
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 raise self._note(error) from error
 
     @contextmanager
@@ -105,7 +105,7 @@ class Database:
             self._broken = self._broken or f"{self.path} was closed"
             self._db.close()
 
-    def _note(self, error: sqlite3.Error) -> BodydockError:
+    def _note(self, error: sqlite3.Error | UnicodeDecodeError) -> BodydockError:
         meant = meaning(error, self.path)
         if isinstance(meant, LedgerDamaged) or _primary(error) == sqlite3.SQLITE_IOERR:
             self._broken = meant.what
@@ -117,12 +117,14 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _primary(error: sqlite3.Error) -> int:
-    """SQLite's result code without its extension."""
+def _primary(error: sqlite3.Error | UnicodeDecodeError) -> int:
+    """SQLite's result code without its extension. Names that are no UTF-8 are damage, too."""
+    if isinstance(error, UnicodeDecodeError):
+        return sqlite3.SQLITE_CORRUPT
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def meaning(error: sqlite3.Error, path: Path) -> BodydockError:
+def meaning(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> BodydockError:
     """What an error of SQLite means for the dock."""
     match _primary(error):
         case sqlite3.SQLITE_FULL:
@@ -201,8 +203,9 @@ class WriterLock:
             ) from error
 
     def close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        file, self._file = self._file, -1
+        if file >= 0:
+            with suppress(OSError):
+                os.close(file)
 
     __del__ = close

@@ -69,8 +69,8 @@ class Intake:
             self.abandon()
             raise RecorderMisbehaved(f"gives more than the {self.size} bytes it declared")
         with self._abandoning(), medium("writing a clip"):
-            write_all(self._file, data)
             self._chunks.update(memoryview(data))
+            write_all(self._file, data)
             self.written += len(data)
             self._write_behind()
 

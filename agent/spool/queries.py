@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from agent.clock import from_text, to_text
 from agent.errors import ClipDamaged, Malformed
 from agent.model import ClipId
+from agent.spool import schema
 from agent.spool.database import Database, Row
 from agent.spool.entry import Contact, Entry, KnownRecorder
 from agent.spool.rows import contact_of, entry_of
@@ -29,6 +30,12 @@ class Queries:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def know(self) -> None:
+        """Raise `LedgerBroken` unless the tables are those of a version that we can read."""
+        database = self._database
+        laid = {row["sql"] for row in database.rows("SELECT sql FROM sqlite_schema")}
+        schema.known(database.value("PRAGMA user_version"), laid, database.path)
 
     def find(self, clip: ClipId) -> Entry | None:
         """What is known of one clip, or None. Raises `ClipDamaged` for an unreadable row."""

@@ -6,6 +6,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 
 from agent.model import ClipId
 
@@ -33,18 +34,24 @@ class Readers:
         """Close a clip's file, if it is open."""
         with self._lock:
             if (file := self._files.pop(clip, None)) is not None:
-                os.close(file)
+                _close(file)
 
     def close(self) -> None:
         with self._lock:
             while self._files:
-                os.close(self._files.popitem()[1])
+                _close(self._files.popitem()[1])
 
     def _file(self, clip: ClipId) -> int:
         if clip not in self._files:
             file = self._opened(clip)
             if len(self._files) >= OPEN_FILES:
-                os.close(self._files.popitem(last=False)[1])
+                _close(self._files.popitem(last=False)[1])
             self._files[clip] = file
         self._files.move_to_end(clip)
         return self._files[clip]
+
+
+def _close(file: int) -> None:
+    """Nothing was written through it, so that an error says nothing."""
+    with suppress(OSError):
+        os.close(file)

@@ -151,7 +151,7 @@ class _Recovery:
         name = entry.name.removesuffix(SUMS)
         known = is_digest(name) and name[:2] == folder.name
         if not (known and entry.is_file(follow_symlinks=False)):
-            self._aside(Path(entry.path))
+            self._aside("no name of ours", Path(entry.path))
             return
         found = self._found.setdefault(ClipId(name), _Found())
         size = entry.stat(follow_symlinks=False).st_size
@@ -199,7 +199,8 @@ class _Recovery:
         elif entry and entry.state is State.SEEN and self._adopt(entry):
             self.report.adopted += 1
         else:
-            self._aside(self._layout.clip(clip), self._layout.sums(clip))
+            why = f"its clip is {entry.state.value}" if entry else "the ledger does not know it"
+            self._aside(why, self._layout.clip(clip), self._layout.sums(clip))
 
     def _adopt(self, entry: Entry) -> bool:
         """Whether the file was proved to be whole by its sidecar; then it is committed."""
@@ -217,7 +218,7 @@ class _Recovery:
         self._ledger.spooled(Sealed(entry.clip, size, found.digests, found.fingerprint))
         return True
 
-    def _aside(self, *paths: Path) -> None:
+    def _aside(self, why: str, *paths: Path) -> None:
         moved = move_aside(self._layout, paths)
         self.report.quarantined += 1
-        self.report.add(f"{paths[0].name!r} is not known: now {', '.join(map(str, moved))}")
+        self.report.add(f"{paths[0].name!r}, {why}: now {', '.join(map(str, moved))}")

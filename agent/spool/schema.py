@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.errors import LedgerBroken
+from agent.errors import LedgerBroken, LedgerDamaged
 
 VERSION = 1
 
@@ -102,8 +102,12 @@ STATEMENTS = (
 )
 
 
-def known(version: int, path: Path) -> None:
-    """Raise `LedgerBroken` unless `version` (SQLite's `user_version`) is one we can read."""
+def known(version: int, laid: set[str], path: Path) -> None:
+    """Raise unless the ledger in `path` is one that we can read.
+
+    `version` is SQLite's `user_version`, `laid` the statements in `sqlite_schema`: a version that
+    is not ours is `LedgerBroken`, tables that are not those of their version are `LedgerDamaged`.
+    """
     if version > VERSION:
         raise LedgerBroken(
             f"{path} has version {version}, this bodydock knows {VERSION}",
@@ -111,3 +115,5 @@ def known(version: int, path: Path) -> None:
         )
     if version < 1:
         raise LedgerBroken(f"{path} is no ledger of bodydock", do="look at the path")
+    if not laid >= set(STATEMENTS[:-1]):
+        raise LedgerDamaged(f"{path}: its tables are not those of version {version}")

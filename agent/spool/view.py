@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.errors import LedgerBroken
-from agent.spool import schema
 from agent.spool.database import open_readonly
 from agent.spool.queries import Queries
 
@@ -19,7 +18,7 @@ class LedgerView(Queries):
     def __init__(self, path: Path) -> None:
         super().__init__(open_readonly(path))
         try:
-            schema.known(self._database.value("PRAGMA user_version"), path)
+            self.know()
         except LedgerBroken:
             self.close()
             raise

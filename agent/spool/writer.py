@@ -75,7 +75,7 @@ class Writer(Queries):
 
     def _begin(self, path: Path) -> None:
         self._make_if_empty(path)
-        schema.known(self._database.value("PRAGMA user_version"), path)
+        self.know()
         if not self._get("clean") or path.stat().st_size <= ALWAYS_CHECKED:
             self.check()
         self._ran_before = self._ran_saved = self._get("running")
