@@ -42,7 +42,7 @@ class Interface:
 
     @property
     def has_still_image_pipes(self) -> bool:
-        """Bulk in, bulk out and interrupt in, and nothing else (still image class, clause 4)."""
+        """Bulk in, bulk out and interrupt in, and nothing else (still image class)."""
         pipes = sorted((end.kind, end.address & IN) for end in self.endpoints)
         right = pipes == [(BULK, 0), (BULK, IN), (INTERRUPT, IN)]
         return right and all(end.packet > 0 for end in self.endpoints)

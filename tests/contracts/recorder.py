@@ -224,6 +224,17 @@ class RecorderContract(ABC):
             assert docked.recorder.read(clip, clip.size, 4096) == b""
             assert docked.recorder.read(clip, clip.size + 10**12, 4096) == b""
 
+    def test_clips_read_by_turns_keep_their_own_bytes(self) -> None:
+        docked = self.dock(small_body())
+        clips = [clip for clip in docked.recorder.clips() if clip.size]
+        read = dict.fromkeys(clips, b"")
+        for step in (100, 300, 5000, 10**6):
+            for clip in clips:
+                read[clip] += docked.recorder.read(clip, len(read[clip]), step)
+        assert {clip.path: data for clip, data in read.items()} == {
+            path: data for path, data in self.expected.items() if data
+        }
+
     def test_other_verbs_between_two_readings_change_nothing(self) -> None:
         docked = self.dock(small_body())
         path = max(self.expected, key=lambda path: len(self.expected[path]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from hwsim.faces.ptp import (
     PtpFace,
     Quirks,
 )
-from hwsim.faults import BadName, FalseBattery, FalseSize, Fault, Faults, Refuse
+from hwsim.faults import BadClock, BadName, FalseBattery, FalseSize, Fault, Faults, Refuse
 from hwsim.media.grown import Noise
 from hwsim.ports.usb_memory import MemoryBus
 from hwsim.usb import UsbFacts
@@ -142,6 +143,19 @@ def test_a_long_clip_of_which_nothing_tells_the_size_is_complained_of() -> None:
         next(docked.recorder.clips())
 
 
+def test_a_long_stream_is_cancelled_when_something_else_is_wanted() -> None:
+    size = 40 << 20
+    body = small_body(cards=[Card("SD", 64 * GIB, [HeldClip("LONG.MP4", content=Zeros(size))])])
+    faults = Faults()
+    docked = dock_mtp(body, Quirks(operations=WHOLE_OBJECTS, cancel_busy=2), faults)
+    clip = docked.clip("LONG.MP4")
+    assert docked.recorder.read(clip, 0, 1000) == bytes(1000)
+    before = faults.transfers
+    assert docked.recorder.health().storages
+    assert faults.transfers - before < 20
+    assert docked.recorder.read(clip, size - 5, 10) == b"\0\0\0\0\1"
+
+
 class Zeros:
     """Zeros and a final one, at no cost."""
 
@@ -190,7 +204,7 @@ def test_good_clips_come_before_the_complaint_about_a_bad_one() -> None:
     docked = dock_mtp(small_body(cards=[Card("SD", 1000, held)]), faults=faults)
     listing = docked.recorder.clips()
     assert [next(listing).path for _ in range(2)] == ["0.MP4", "2.MP4"]
-    with pytest.raises(RecorderMisbehaved, match=r"1 objects.*1\.MP4 claims 18446744073709551615"):
+    with pytest.raises(RecorderMisbehaved, match=r"1 things.*1\.MP4 claims 18446744073709551615"):
         next(listing)
 
 
@@ -256,6 +270,30 @@ def test_a_recorder_without_a_battery_or_a_clock_is_fine() -> None:
         docked.recorder.set_clock(TestClock().now())
 
 
+@pytest.mark.parametrize("text", ["", "00000000T000000", "-0010101T000000", "\x1b[2J"])
+def test_a_clock_that_shows_no_time_is_none_and_can_be_set(text: str) -> None:
+    docked = dock_mtp(small_body(), faults=Faults(BadClock(text=text, times=2)))
+    assert docked.recorder.clock() is None
+    docked.recorder.set_clock(TestClock().now())
+    reading = docked.recorder.clock()
+    assert reading is not None
+    assert reading.recorder.replace(tzinfo=None) == TestClock().now().replace(tzinfo=None)
+
+
+def test_a_storage_that_refuses_does_not_hide_the_other() -> None:
+    cards = [Card("left", clips=[HeldClip("A.MP4")]), Card("right", clips=[HeldClip("B.MP4")])]
+    refused = [
+        Refuse(operation=operation, code=0x2013)
+        for operation in (Operation.GET_STORAGE_INFO, Operation.GET_OBJECT_HANDLES)
+    ]
+    docked = dock_mtp(small_body(cards=cards), Quirks(operations=PLAIN_PTP), Faults(*refused))
+    assert [storage.label for storage in docked.recorder.health().storages] == ["right"]
+    listing = docked.recorder.clips()
+    assert next(listing).path == "B.MP4"
+    with pytest.raises(RecorderMisbehaved, match=r"storage 00010001.*STORE_NOT_AVAILABLE"):
+        next(listing)
+
+
 def test_a_zone_is_told_where_the_recorder_tells_one() -> None:
     docked = dock_mtp(small_body(), Quirks(date_suffix="+0800"))
     reading = docked.recorder.clock()
@@ -264,14 +302,38 @@ def test_a_zone_is_told_where_the_recorder_tells_one() -> None:
     assert reading.recorder == reading.dock
 
 
-def test_the_round_trip_is_measured() -> None:
+class Slow(MemoryBus):
+    """A bus on which every transfer takes a quarter of a second."""
+
+    def __init__(self, clock: TestClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def bulk_read(self, *transfer: Any) -> int:
+        self._clock.advance(0.25)
+        return super().bulk_read(*transfer)
+
+    def bulk_write(self, *transfer: Any) -> int:
+        self._clock.advance(0.25)
+        return super().bulk_write(*transfer)
+
+
+def test_the_clock_is_read_in_the_middle_of_the_round_trip() -> None:
     body = small_body()
-    docked = dock_mtp(body, faults=Faults())
-    clock = clock_of(body)
-    before = clock.passed
-    reading = docked.recorder.clock()
+    bus = Slow(clock_of(body))
+    bus.plug(PORT, PtpFace(body))
+    usb = UsbBus(bus)
+    recorder = open_recorder(usb, usb.list_devices()[0], clock_of(body))
+    before = clock_of(body).now()
+    reading = recorder.clock()
     assert reading is not None
-    assert (reading.round_trip, reading.dock) == (clock.passed - before, clock.now())
+    assert reading.round_trip == 0.75
+    assert reading.dock == before + timedelta(seconds=0.375)
+
+
+def test_a_slot_without_a_medium_is_no_storage() -> None:
+    docked = dock_mtp(small_body(), Quirks(first_storage=0x00010000))
+    assert docked.recorder.health().storages == ()
 
 
 # Deleting.

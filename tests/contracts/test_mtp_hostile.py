@@ -18,7 +18,19 @@ from agent.recorder.base import Recorder
 from agent.recorder.registry import open_recorder
 from hwsim.faces.ptp import PLAIN_PTP, WHOLE_OBJECTS, Operation, PtpFace, Quirks
 from hwsim.faces.ptp_hostile import HOSTILE, faults
-from hwsim.faults import BadData, Endless, FalseDelete, Faults, NoAnswer, Stall, Trickle
+from hwsim.faults import (
+    AnswerFirst,
+    BadData,
+    BadResponse,
+    Endless,
+    FalseDelete,
+    Fault,
+    Faults,
+    NoAnswer,
+    Repeat,
+    Stall,
+    Trickle,
+)
 from hwsim.ports.usb_memory import MemoryBus
 from tests.contracts.mtp import PORT, clock_of, dock_mtp
 from tests.contracts.recorder import FOOTAGE, small_body, small_card
@@ -100,6 +112,24 @@ def test_a_session_stays_small(behaviour: str) -> None:
         tracemalloc.stop()
 
 
+VIOLATIONS = [
+    name
+    for name, made in HOSTILE.items()
+    if isinstance(made[0], BadResponse | BadData | AnswerFirst | NoAnswer | Repeat)
+    and name not in {"response with an unknown code", "footage that is cut"}
+]
+"""What breaks the protocol itself; an unknown code is a refusal, a short answer is asked on."""
+
+
+@pytest.mark.parametrize("make", MAKES)
+@pytest.mark.parametrize("behaviour", VIOLATIONS)
+def test_a_broken_container_never_passes(behaviour: str, make: str) -> None:
+    hostile = faults(behaviour)
+    errors, _ = session(dock_mtp(small_body(), MAKES[make], hostile).recorder)
+    assert hostile.fired
+    assert any(isinstance(error, RecorderMisbehaved) for error in errors)
+
+
 def test_the_recorder_beside_it_does_not_notice() -> None:
     quiet, loud = small_body(), small_body()
     bus = MemoryBus(waited=clock_of(quiet).advance)
@@ -165,6 +195,31 @@ def test_a_lying_deletion_shows_in_the_next_listing(another: bool) -> None:
     left = list(docked.recorder.clips())
     assert clip in left
     assert len(left) == len(FOOTAGE) - another
+
+
+@pytest.mark.parametrize(
+    ("make", "fault", "words"),
+    [
+        ("MTP", AnswerFirst(at=3), "answers before it sends its data"),
+        ("MTP", BadResponse(deliver=4, at=3), "sends 4 bytes after its response"),
+        (
+            "whole objects",
+            BadData(operation=Operation.GET_OBJECT, cut=100),
+            "declares 699901 bytes of an object that has 700001",
+        ),
+    ],
+)
+def test_what_was_broken_is_said(make: str, fault: Fault, words: str) -> None:
+    errors, _ = session(dock_mtp(small_body(), MAKES[make], Faults(fault)).recorder)
+    assert any(words in str(error) for error in errors)
+
+
+def test_endless_data_is_not_read_for_long() -> None:
+    hostile = faults("endless data")
+    docked = dock_mtp(small_body(), faults=hostile)
+    errors, _ = session(docked.recorder)
+    assert errors
+    assert hostile.transfers < 60
 
 
 def test_a_trickle_ends_before_its_bytes_do() -> None:

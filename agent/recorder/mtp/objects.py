@@ -70,17 +70,22 @@ class Finder:
         self._clock = clock
         self._end = 0.0
         self._objects: dict[int, ObjectInfo] = {}
-        self._failed: dict[int, str] = {}
+        self._silent: set[int] = set()
+        """Objects that tell nothing of themselves."""
+        self._failed: list[str] = []
 
     def find(self, storages: Iterable[int]) -> Found:
         """Every object on `storages`. Raises `RecorderMisbehaved` past the budgets."""
         self._end = self._clock.monotonic() + LISTING_PATIENCE
-        self._failed = {}
+        self._silent, self._failed = set(), []
         self._objects = self._by_property_list()
         for storage in storages:
-            self._ask_for(self._handles(storage, 0))
+            try:
+                self._ask_for(self._handles(storage, 0))
+            except RecorderRefused as error:
+                self._failed.append(f"storage {storage:08x}: {error.what}")
         self._look_into_folders()
-        return Found(self._objects, tuple(self._failed.values()))
+        return Found(self._objects, tuple(self._failed))
 
     def one(self, handle: int) -> ObjectInfo | None:
         """One object as it is now; None where it is gone."""
@@ -130,14 +135,15 @@ class Finder:
         """Learn what is not known yet; the folders among it. One's trouble does not hide others."""
         folders = []
         for handle in handles:
-            if handle in self._objects or handle in self._failed or handle in (0, ALL):
+            if handle in self._objects or handle in self._silent or handle in (0, ALL):
                 continue
             self._check_budgets()
             try:
                 info = self.one(handle)
             except (RecorderMisbehaved, RecorderRefused) as error:
                 self._session.check()
-                self._failed[handle] = printable(error.what)
+                self._silent.add(handle)
+                self._failed.append(printable(error.what))
                 continue
             if info is not None:
                 self._objects[handle] = info
@@ -164,7 +170,7 @@ class Finder:
                 empty += self._ask_for(inside)
 
     def _check_budgets(self) -> None:
-        if len(self._objects) + len(self._failed) >= HANDLE_LIMIT:
+        if len(self._objects) + len(self._silent) >= HANDLE_LIMIT:
             raise RecorderMisbehaved(f"the recorder lists more than {HANDLE_LIMIT} objects")
         if self._clock.monotonic() > self._end:
             raise RecorderMisbehaved(f"the recorder took {LISTING_PATIENCE:.0f} s to list")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from agent.clock import Clock
-from agent.errors import RecorderMisbehaved, RecorderRefused
+from agent.errors import Malformed, RecorderMisbehaved, RecorderRefused
 from agent.link.usb import UsbBus, UsbLink
 from agent.link.usb_facts import UsbDevice
 from agent.model import Clip, ClockReading, Health, Identity, Storage, printable
-from agent.recorder.mtp.answers import complaint
+from agent.recorder.mtp.answers import Answer, complaint
 from agent.recorder.mtp.clips import Listed, is_footage, iter_listed
 from agent.recorder.mtp.objects import Finder, decoded
 from agent.recorder.mtp.reading import Reader
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _DATASET_LIMIT = 16 * 1024
 _STORAGE_LIMIT = 64
 _NO_MEDIUM = 0x0000FFFF
-"""A storage id whose lower half is zero is an empty slot (PIMA 15740 clause 5.5.2)."""
+"""A storage id whose lower half is zero is a slot without a medium (PIMA 15740)."""
 
 
 def open_mtp(bus: UsbBus, device: UsbDevice, clock: Clock) -> MtpRecorder:
@@ -84,18 +84,23 @@ class MtpRecorder:
         return Identity(info.maker.strip(), info.model.strip(), serial, info.version.strip())
 
     def health(self) -> Health:
+        """Battery and storages; a storage that refuses to tell of itself is left out."""
         storages = []
         for storage in self._storage_ids():
-            data = self._session.need(
-                "asking for a storage", Operation.GET_STORAGE_INFO, storage, most=_DATASET_LIMIT
-            )
-            info = decoded(decode_storage_info, data)
-            label = info.volume.strip() or info.description.strip()
-            storages.append(Storage(f"{storage:08x}", label, info.capacity, info.free))
+            answer = self._session.ask(Operation.GET_STORAGE_INFO, storage, most=_DATASET_LIMIT)
+            if answer.ok:
+                info = decoded(decode_storage_info, answer.data)
+                label = info.description.strip() or info.volume.strip()
+                storages.append(Storage(f"{storage:08x}", label, info.capacity, info.free))
+            else:
+                _check_refused("asking for a storage", answer)
         return Health(self._battery(), tuple(storages))
 
     def clock(self) -> ClockReading | None:
-        """Its DateTime property beside ours; the round trip is that of the one transaction."""
+        """Its DateTime property beside ours; the round trip is that of the one transaction.
+
+        None also where it shows what is no time, such as a month 0 after its battery died.
+        """
         if DeviceProperty.DATE_TIME not in self._info.properties:
             return None
         wall, start = self._clock.now(), self._clock.monotonic()
@@ -107,15 +112,20 @@ class MtpRecorder:
             return None
         if not answer.ok:
             raise complaint("reading the clock", answer.code)
-        shown = decoded(lambda raw: decode_moment(decode_text_value(raw)), answer.data)
+        try:
+            shown = decode_moment(decode_text_value(answer.data))
+        except Malformed as error:
+            log.warning("the recorder's clock shows no time: %s", printable(error.what))
+            return None
         return ClockReading(shown, wall + timedelta(seconds=took / 2), took)
 
     def set_clock(self, now: datetime) -> None:
         """In `now`'s own zone; the zone itself is sent only to a recorder that shows one."""
+        if DeviceProperty.DATE_TIME not in self._info.properties:
+            raise RecorderRefused("the recorder has no clock that could be set")
         reading = self.clock()
-        if reading is None:
-            raise RecorderRefused("the recorder shows no clock")
-        moment = now if reading.recorder.tzinfo else now.replace(tzinfo=None)
+        zoned = reading is not None and reading.recorder.tzinfo is not None
+        moment = now if zoned else now.replace(tzinfo=None)
         self._session.need(
             "setting the clock",
             Operation.SET_DEVICE_PROP_VALUE,
@@ -137,7 +147,7 @@ class MtpRecorder:
         ]
         if trouble := (*found.failed, *absurd):
             raise RecorderMisbehaved(
-                f"{len(trouble)} objects could not be listed; the first: {trouble[0]}"
+                f"{len(trouble)} things could not be listed; the first: {trouble[0]}"
             )
 
     def read(self, clip: Clip, offset: int, size: int) -> bytes:
@@ -193,18 +203,29 @@ class MtpRecorder:
         answer = self._session.ask(
             Operation.GET_DEVICE_PROP_DESC, DeviceProperty.BATTERY_LEVEL, most=_DATASET_LIMIT
         )
-        if answer.unsupported:
-            return None
         if not answer.ok:
-            raise complaint("asking for the battery", answer.code)
-        percent = _percent(decoded(decode_device_prop_desc, answer.data))
+            _check_refused("asking for the battery", answer)
+            return None
+        try:
+            percent = _percent(decode_device_prop_desc(answer.data))
+        except Malformed as error:
+            log.warning("the recorder's battery level: %s", printable(error.what))
+            return None
         if percent is None:
             log.warning("the recorder's battery level says nothing")
         return percent
 
 
+def _check_refused(doing: str, answer: Answer) -> None:
+    """Let a plain no pass, with a word in the log; raise what else the answer is."""
+    error = complaint(doing, answer.code)
+    if not isinstance(error, RecorderRefused):
+        raise error
+    log.warning("%s", error)
+
+
 def _percent(level: DevicePropDesc) -> int | None:
-    """A level between the lowest and the highest value of its form (PIMA 15740 clause 13.3.1)."""
+    """A level between the lowest and the highest value of its form (PIMA 15740 clause 13)."""
     current, form = level.current, [value for value in level.form if isinstance(value, int)]
     bounds = form[:2] if level.is_range else form
     lowest, highest = (min(bounds), max(bounds)) if bounds else (0, 100)

@@ -124,7 +124,7 @@ class Transport:
         self._ended = len(self._held) % self._link.packet != 0 or not self._held
         deadline.earn(len(self._held))
 
-    # Coming to rest after trouble (still image class definition, clauses 5.2 and 7.2).
+    # Coming to rest after trouble (still image class definition, clause 5.2).
 
     def resynchronise(self, transaction: int, *, stalled: bool) -> bool:
         """Cancel what runs, empty the pipe, wait until the device is ready: whether it is.

@@ -1,4 +1,4 @@
-"""PTP date and time strings (PIMA 15740 clause 5.3.5.2): `YYYYMMDDThhmmss.s`, then maybe a zone."""
+"""PTP date and time strings (PIMA 15740 clause 5.3.5): `YYYYMMDDThhmmss.s`, then maybe a zone."""
 
 from __future__ import annotations
 
