@@ -114,11 +114,16 @@ class MqttLink:
     def _live_once(self) -> str:
         """One connection from beginning to end; why it ended."""
         connection = PahoConnection(
-            self._settings, self._versions.version, self._client_id, self._will, self._inbox
+            self._settings,
+            self._versions.version,
+            self._client_id,
+            self._subscriptions,
+            self._will,
+            self._inbox,
         )
         self._connection = connection
         try:
-            connection.open(self._subscriptions)
+            connection.open()
             while not self._stopping.is_set():
                 connection.turn(1.0)
             connection.leave(self._farewell)
@@ -127,13 +132,5 @@ class MqttLink:
         finally:
             self._connection = None
             connection.close()
-            self._learn(connection)
+            self._versions.learn(connection.fate)
         return "stopped"
-
-    def _learn(self, connection: PahoConnection) -> None:
-        if connection.was_up:
-            self._versions.worked()
-        elif connection.wrong_version:
-            self._versions.refused()
-        elif connection.closed_without_a_word:
-            self._versions.closed_without_a_word()

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Literal
 
 Protocol = Literal["auto", "5", "3.1.1"]
 Version = Literal[5, 4]
 """The protocol level on the wire: 5, or 4 for 3.1.1."""
+
+
+class Fate(Enum):
+    """How far one connection came."""
+
+    UNREACHED = "nothing listens there"
+    SILENT = "CONNECT was not answered"
+    WRONG_VERSION = "the broker names the version as its reason to refuse"
+    REFUSED = "the broker refuses for another reason"
+    UP = "it worked"
 
 
 class VersionChoice:
@@ -22,16 +33,14 @@ class VersionChoice:
         self.version: Version = self._fixed or 5
         self._five_worked = False
 
-    def worked(self) -> None:
-        self._five_worked = self._five_worked or self.version == 5
-
-    def refused(self) -> None:
-        """The broker said that it does not speak this version."""
-        self._five_worked = False
-        self._switch()
-
-    def closed_without_a_word(self) -> None:
-        if not self._five_worked:
+    def learn(self, fate: Fate) -> None:
+        """Choose `version` for the next connection by what became of the last one."""
+        if fate is Fate.UP and self.version == 5:
+            self._five_worked = True
+        elif fate is Fate.WRONG_VERSION:
+            self._five_worked = False
+            self._switch()
+        elif fate is Fate.SILENT and not self._five_worked:
             self._switch()
 
     def _switch(self) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 import select
-import socket
 import struct
 import time
 from collections.abc import Sequence
@@ -31,7 +30,8 @@ from agent.errors import BrokerUnreachable
 from agent.link.bell import Bell
 from agent.link.inbox import Inbox
 from agent.link.mqtt_events import Arrived, BrokerSettings, Connected, Event
-from agent.link.mqtt_version import Version
+from agent.link.mqtt_version import Fate, Version
+from agent.link.tcp import tune
 from agent.model import printable
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,6 @@ CONNECT_SECONDS = 5.0
 FAREWELL_SECONDS = 2.0
 
 _CONNACK_SECONDS = 10.0
-_USER_TIMEOUT_MS = 8_000
 _IN_PACKET = PAYLOAD_LIMIT + 128 * 1024  # topic and properties beside the payload
 _READ_AT_ONCE = 256 * 1024
 _HEADERS = 10  # type and length 5, topic length 2, packet id 2, no properties 1
@@ -90,13 +89,14 @@ class PahoConnection:
         settings: BrokerSettings,
         version: Version,
         client_id: str,
+        subscriptions: Sequence[str],
         will: tuple[str, bytes] | None,
         inbox: Inbox[Event],
     ) -> None:
         self._settings = settings
         self._version: Version = version
+        self._subscriptions = subscriptions
         self._inbox = inbox
-        self._subscriptions: tuple[str, ...] = ()
         self._packet_limit = PACKET_LIMIT
         self._announced: Connected | None = None
         self._up = False
@@ -105,10 +105,7 @@ class PahoConnection:
         self._complained: set[object] = set()
         self._lock = Lock()
         self.pending = 0
-        self._reached = False
-        self._refused = False
-        self.was_up = False
-        self.wrong_version = False
+        self.fate = Fate.UNREACHED
         self._bell = Bell()
         self._poll = select.poll()
         self._poll.register(self._bell, select.POLLIN)
@@ -123,12 +120,11 @@ class PahoConnection:
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_SECONDS
-        client.limit_in_flight(IN_FLIGHT)
         if self._settings.username is not None:
             client.username_pw_set(self._settings.username, self._settings.password)
         if will is not None:
             client.will_set(will[0], will[1], qos=1, retain=True)
-        client.on_socket_open = _tune
+        client.on_socket_open = lambda _c, _d, sock: tune(sock)
         # With this set, a thread that publishes never writes to the socket itself.
         client.on_socket_register_write = lambda *_: None
         client.on_connect = self._on_connect
@@ -138,9 +134,8 @@ class PahoConnection:
         client.on_message = self._on_message
         return client
 
-    def open(self, subscriptions: Sequence[str]) -> None:
+    def open(self) -> None:
         """Connect the socket and send CONNECT; `Connected` comes through the inbox."""
-        self._subscriptions = tuple(subscriptions)
         self._deadline = time.monotonic() + CONNECT_SECONDS + _CONNACK_SECONDS
         host, port, keepalive = self._settings.host, self._settings.port, self._settings.keepalive
         try:
@@ -152,12 +147,7 @@ class PahoConnection:
                 self._client.connect(host, port, keepalive)
         except (OSError, ValueError) as error:
             raise BrokerUnreachable(f"{host}:{port}: {error}") from error
-        self._reached = True
-
-    @property
-    def closed_without_a_word(self) -> bool:
-        """The socket connected, and CONNECT was never answered."""
-        return self._reached and not self.was_up and not self._refused
+        self.fate = Fate.SILENT
 
     def turn(self, timeout: float) -> None:
         """Move bytes both ways, waiting up to `timeout` seconds for something to do."""
@@ -193,10 +183,10 @@ class PahoConnection:
             return
         until = time.monotonic() + FAREWELL_SECONDS
         if farewell is not None:
-            self.publish(farewell[0], farewell[1], retain=True, qos=1)
+            self.publish(*farewell, retain=True, qos=1)
         while self.pending and time.monotonic() < until:
             self.turn(0.1)
-        if not self.pending or farewell is None:
+        if not self.pending:
             self._client.disconnect()
         while self._client.want_write() and time.monotonic() < until + 1.0:
             self.turn(0.1)
@@ -216,8 +206,8 @@ class PahoConnection:
         """Give one message to paho; False where there is no connection or it is too long."""
         size = len(topic.encode()) + len(payload) + _HEADERS
         if size > self._packet_limit:
-            self._complain("long", logging.WARNING, "a message of %d bytes is over the limit of "
-                           "%d and was not sent", size, self._packet_limit)  # fmt: skip
+            what = "a message of %d bytes is over the limit of %d and was not sent"
+            self._complain("long", logging.WARNING, what, size, self._packet_limit)
             return False
         with self._lock:
             if not self._up:
@@ -235,9 +225,8 @@ class PahoConnection:
     def _on_connect(
         self, _c: object, _d: object, _f: object, reason: ReasonCode, said: Properties | None
     ) -> None:
+        self.fate = Fate.WRONG_VERSION if reason.value == _WRONG_VERSION else Fate.REFUSED
         if reason.is_failure:
-            self._refused = True
-            self.wrong_version = reason.value == _WRONG_VERSION
             self._end = f"the broker refuses us: {reason}"
             return
         announced: int | None = getattr(said, "MaximumPacketSize", None)
@@ -254,8 +243,9 @@ class PahoConnection:
         if self._announced is None:
             return
         said, self._announced = self._announced, None
+        self.fate = Fate.UP
         with self._lock:
-            self._up = self.was_up = True
+            self._up = True
         log.info("mqtt: connected, version %s, packet limit %s", said.version, said.packet_limit)
         self._inbox.put(said)
 
@@ -298,8 +288,8 @@ class PahoConnection:
             return
         size = len(message.payload)
         if size > PAYLOAD_LIMIT:
-            self._complain("big", logging.WARNING, "a payload over the limit of %d bytes on %s "
-                           "was dropped", PAYLOAD_LIMIT, printable(topic[:200]))  # fmt: skip
+            what = "a payload over the limit of %d bytes was dropped from %s"
+            self._complain("big", logging.WARNING, what, PAYLOAD_LIMIT, printable(topic[:200]))
             return
         self._inbox.put(Arrived(topic, bytes(message.payload), message.retain), size)
 
@@ -308,10 +298,3 @@ class PahoConnection:
         if kind not in self._complained:
             self._complained.add(kind)
             log.log(level, "mqtt: " + what, *values)
-
-
-def _tune(_client: object, _data: object, sock: object) -> None:
-    """Small messages go at once; a peer that stays silent to our bytes is given up in seconds."""
-    if isinstance(sock, socket.socket):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)

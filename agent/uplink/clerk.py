@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from agent.clock import Clock
@@ -24,42 +25,34 @@ log = logging.getLogger(__name__)
 DIGEST_BYTES = 32
 
 
+@dataclass(slots=True, eq=False)
 class Clerk:
     """What returns False could not be done for this clip, which is not to be sent for now."""
 
-    def __init__(
-        self,
-        *,
-        dock: str,
-        spool: Copies,
-        ledger: Books,
-        link: Link,
-        key: SecretKey,
-        clock: Clock,
-        settings: UplinkSettings,
-        grumbles: Grumbles,
-    ) -> None:
-        self._dock = dock
-        self._spool = spool
-        self._ledger = ledger
-        self._link = link
-        self._key = key
-        self._clock = clock
-        self._settings = settings
-        self._grumbles = grumbles
-        self._doubts = Doubts(spool.verify, link.wake)
-        self._digests: OrderedDict[ClipId, bytes] = OrderedDict()
+    dock: str
+    spool: Copies
+    ledger: Books
+    link: Link
+    key: SecretKey
+    clock: Clock
+    settings: UplinkSettings
+    grumbles: Grumbles
+    _doubts: Doubts = field(init=False)
+    _digests: OrderedDict[ClipId, bytes] = field(init=False, default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self._doubts = Doubts(self.spool.verify, self.link.wake)
 
     def perform(self, action: Action) -> bool:
         """Carry out one action. Raises `LedgerBroken` and `SpoolFull` from the ledger."""
         try:
             self._perform(action)
         except WrongState as error:  # somebody else moved the clip
-            self._grumbles.about("clip not sent", str(error))
+            self.grumbles.about("clip not sent", str(error))
             return False
         except Malformed as error:
-            self._grumbles.about("clip not sent", str(error))
-            self._postpone(action.clip, self._settings.refused_again, str(error))
+            self.grumbles.about("clip not sent", str(error))
+            self._postpone(action.clip, self.settings.refused_again, str(error))
             return False
         return True
 
@@ -68,19 +61,19 @@ class Clerk:
         clip = send.entry.clip
         try:
             digest = self._digest(clip, send.index)
-            data = self._spool.read_chunk(clip, send.index)
+            data = self.spool.read_chunk(clip, send.index)
         except ClipDamaged as error:
             self._damaged(clip, error)
             return False
         except WrongState as error:  # it left the spool meanwhile
-            self._grumbles.about("clip not sent", str(error))
+            self.grumbles.about("clip not sent", str(error))
             return False
         except SpoolBroken as error:
-            self._grumbles.about("clip cannot be read", str(error))
-            self._postpone(clip, self._settings.verify_again, str(error))
+            self.grumbles.about("clip cannot be read", str(error))
+            self._postpone(clip, self.settings.verify_again, str(error))
             return False
         payload = chunk.encode(chunk.Chunk(send.offset, digest, data))
-        self._link.publish(up(self._dock, "chunk", send.receiver, clip), payload)
+        self.link.publish(up(self.dock, "chunk", send.receiver, clip), payload)
         return True
 
     def settle_doubts(self) -> None:
@@ -89,43 +82,43 @@ class Clerk:
             if isinstance(verdict.error, ClipDamaged):
                 self._damaged(verdict.clip, verdict.error)
             elif verdict.error is not None:
-                self._grumbles.about("clip cannot be checked", str(verdict.error))
+                self.grumbles.about("clip cannot be checked", str(verdict.error))
             else:
                 log.info("clip %s was refused by the archive and is sound here", verdict.clip)
 
     def _perform(self, action: Action) -> None:
         match action:
             case Offer(entry):
-                envelope = signed_offer(entry, self._dock, self._key)
+                envelope = signed_offer(entry, self.dock, self.key)
                 self._digests.pop(entry.clip, None)
-                self._ledger.offered(entry.clip)
-                self._link.publish(up(self._dock, "offer"), envelope)
+                self.ledger.offered(entry.clip)
+                self.link.publish(up(self.dock, "offer"), envelope)
             case Postpone(clip, seconds, reason):
                 self._postpone(clip, seconds, reason)
             case Progressed(clip):
-                self._ledger.progressed(clip)
+                self.ledger.progressed(clip)
             case Refuse(clip, reason):
-                self._grumbles.about("the archive refuses a clip", f"{clip}: {reason}")
-                due = self._clock.now() + timedelta(seconds=self._settings.refused_again)
-                self._ledger.refused(clip, reason, due)
+                self.grumbles.about("the archive refuses a clip", f"{clip}: {reason}")
+                due = self.clock.now() + timedelta(seconds=self.settings.refused_again)
+                self.ledger.refused(clip, reason, due)
             case Suspect(clip, reason):
-                self._postpone(clip, self._settings.verify_again, reason)
+                self._postpone(clip, self.settings.verify_again, reason)
                 self._doubts.about(clip)
 
     def _digest(self, clip: ClipId, index: int) -> bytes:
         """A chunk's digest; those of the few clips on their way are kept, 32 bytes a chunk."""
         if clip not in self._digests:
-            while len(self._digests) >= self._settings.clips:
+            while len(self._digests) >= self.settings.clips:
                 self._digests.popitem(last=False)
-            self._digests[clip] = b"".join(self._spool.chunk_digests(clip))
+            self._digests[clip] = b"".join(self.spool.chunk_digests(clip))
         at = index * DIGEST_BYTES
         return self._digests[clip][at : at + DIGEST_BYTES]
 
     def _postpone(self, clip: ClipId, seconds: float, reason: str) -> None:
         log.info("clip %s waits %.0f s: %s", clip, seconds, reason)
-        self._ledger.postpone(clip, self._clock.now() + timedelta(seconds=seconds), reason)
+        self.ledger.postpone(clip, self.clock.now() + timedelta(seconds=seconds), reason)
 
     def _damaged(self, clip: ClipId, error: ClipDamaged) -> None:
         """Out of the way with it: it is wanted from its recorder again, unless it has a receipt."""
-        self._grumbles.about("clip damaged", str(error))
-        self._spool.quarantine(clip, str(error))
+        self.grumbles.about("clip damaged", str(error))
+        self.spool.quarantine(clip, str(error))

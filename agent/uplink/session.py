@@ -221,7 +221,10 @@ class Session:
         self._actions.append(Offer(one.entry))
 
     def _go(self, one: Delivery, grant: Grant, now: float) -> None:
+        before = one.pieces.stored_bytes
         one.pieces.start(grant.have)
+        if one.receiver and one.pieces.stored_bytes > before:
+            self._got_somewhere(one)
         one.receiver = grant.receiver
         one.stage = Stage.SENDING
         one.touched = now
@@ -237,10 +240,13 @@ class Session:
 
     def _confirmed(self, one: Delivery, newest: int, now: float) -> None:
         self._confirmed_mark = max(self._confirmed_mark, newest)
-        one.offers = 0
         one.touched = now
         one.deadline = now + self._settings.progress_silence
         self._not_silent(now)
+        self._got_somewhere(one)
+
+    def _got_somewhere(self, one: Delivery) -> None:
+        one.offers = 0
         if one.troubled:
             one.troubled = False
             self._actions.append(Progressed(one.clip))

@@ -47,6 +47,7 @@ PACKET_BYTES = CHUNK_BYTES + HEAD_BYTES + 512
 LOOK_EVERY = 0.2
 """Seconds between two snapshots."""
 NO_ROOM_PAUSE = 5.0
+DEFAULTS = UplinkSettings()
 
 
 class Uplink:
@@ -63,7 +64,7 @@ class Uplink:
         pinned: Sequence[PublicKey],
         clock: Clock,
         random: Random,
-        settings: UplinkSettings | None = None,
+        settings: UplinkSettings = DEFAULTS,
     ) -> None:
         """`dock` is its id in the contract; `pinned` are the archive's keys, one or two."""
         self._dock = dock
@@ -71,8 +72,8 @@ class Uplink:
         self._key = key
         self._pinned = tuple(pinned)
         self._clock = clock
-        self._settings = settings or UplinkSettings()
-        self._session = Session(self._settings, random)
+        self._settings = settings
+        self._session = Session(settings, random)
         self._since = to_text(clock.now())
         self._grumbles = Grumbles(clock)
         self._link = make_link(
@@ -80,27 +81,16 @@ class Uplink:
             subscriptions=(down(dock, "#"), presence_topic("+")),
             will=self._status(online=False),
         )
-        self._clerk = Clerk(
-            dock=dock,
-            spool=spool,
-            ledger=ledger,
-            link=self._link,
-            key=key,
-            clock=clock,
-            settings=self._settings,
-            grumbles=self._grumbles,
-        )
+        self._clerk = Clerk(dock, spool, ledger, self._link, key, clock, settings, self._grumbles)
         self._handlers: dict[str, Callable[[bytes], str]] = {
             down(dock, "grant"): self._on_grant,
             down(dock, "progress"): self._on_progress,
             down(dock, "receipt"): self._on_receipt,
         }
-        self._connected = False
         self._poked = Flag()
-        self._ask_ledger_at = 0.0
+        self._connected = self._more_to_send = False
+        self._ask_ledger_at = self._looked_at = 0.0
         self._pending = 0
-        self._more_to_send = False
-        self._looked_at = 0.0
         self._snapshot = self._look()
 
     def run(self, stop: Flag) -> None:

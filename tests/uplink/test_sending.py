@@ -15,7 +15,7 @@ from agent.uplink.settings import UplinkSettings
 from agent.wire.contract import Answer, DockStatus, decode, down, up
 
 from .archive import PlayedArchive
-from .world import DOCK, DOCK_KEY, Dock
+from .world import DOCK, DOCK_KEY, Dock, content, entry_of
 
 CHUNK = CHUNK_BYTES
 
@@ -220,7 +220,7 @@ def test_a_silent_archive_is_asked_again_for_ever_with_growing_pauses() -> None:
 
 
 def test_silence_about_one_clip_gives_its_place_to_others() -> None:
-    dock = Dock([CHUNK] * 10, clips=2)
+    dock = Dock([CHUNK] * 10, settings=UplinkSettings(clips=2))
     archive = together(dock)
     shy = dock.clips[0]
     dock.link.network = lambda topic, payload: (
@@ -234,7 +234,7 @@ def test_silence_about_one_clip_gives_its_place_to_others() -> None:
 
 
 def test_clips_that_are_never_answered_do_not_hold_the_others_up_for_ever() -> None:
-    dock = Dock([CHUNK] * 10, clips=2)
+    dock = Dock([CHUNK] * 10, settings=UplinkSettings(clips=2))
     archive = together(dock)
     dock.link.network = lambda topic, payload: (
         None
@@ -347,6 +347,24 @@ def test_a_clip_whose_file_is_gone_is_damaged_and_the_others_go_on() -> None:
     dock.run(30)
     assert dock.entry(gone).state is State.DAMAGED
     assert dock.entry(dock.clips[1]).state is State.RECEIPTED
+
+
+def test_a_clip_that_was_pulled_anew_goes_with_its_new_digests() -> None:
+    dock = Dock([3 * CHUNK])
+    archive = together(dock, window=CHUNK)
+    dock.run(30, lambda: len(archive.arrivals) >= 1)
+    dock.link.lose()
+    archive.holdings.clear()
+    new = content(99, 3 * CHUNK)
+    (clip,) = dock.clips
+    sealed = entry_of(1, new).sealed
+    dock.books.entries[clip] = replace(dock.entry(clip), sealed=sealed, state=State.SPOOLED)
+    dock.copies.clips[clip] = new
+    dock.link.connect()
+    dock.link.arrive(*archive.presence(), retained=True)
+    assert dock.run(30, lambda: dock.done)
+    assert archive.stored[clip].data == new
+    assert dock.entry(clip).attempts == 0
 
 
 def test_a_clip_that_fits_no_manifest_does_not_stop_the_others() -> None:

@@ -21,8 +21,9 @@ from agent.link.mqtt import Arrived, Connected, Event, Lost
 from agent.model import CHUNK_BYTES, ClipId, Digests, Identity
 from agent.spool.entry import Entry, ReceiptRecord, Sealed, Sighting
 from agent.spool.states import State, check_move
+from agent.uplink.parts import Books
 from agent.uplink.settings import UplinkSettings
-from agent.uplink.uplink import Uplink
+from agent.uplink.uplink import DEFAULTS, Uplink
 
 DOCK = "dock-1"
 DOCK_KEY = SecretKey(Ed25519PrivateKey.from_private_bytes(b"d" * 32))
@@ -81,7 +82,7 @@ def entry_of(number: int, data: bytes, **sighting: object) -> Entry:
         sighting=seen,
         state=State.SPOOLED,
         reason="",
-        sealed=Sealed(seen.clip, len(data), digests, fingerprint=""),
+        sealed=Sealed(seen.clip, len(data), digests, blake3(data).hexdigest()),
         receipt=None,
         seen_at=START,
         spooled_at=START,
@@ -237,26 +238,40 @@ class PlayedLink:
 
 
 class Dock:
-    """An uplink over clips of the given sizes, numbered from 1 in the order they were met."""
+    """An uplink over clips of the given sizes, numbered from 1 in the order they were met.
 
-    def __init__(self, sizes: Sequence[int], *, seed: int = 1, **settings: float) -> None:
-        self.clock = ManualClock()
+    Clock, ledger and copies may be given instead.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        seed: int = 1,
+        clock: ManualClock | None = None,
+        ledger: Books | None = None,
+        copies: MemoryCopies | None = None,
+        settings: UplinkSettings = DEFAULTS,
+    ) -> None:
+        contents = {n: content(n, size) for n, size in enumerate(sizes, 1)}
+        entries = [entry_of(n, data) for n, data in contents.items()]
         self.data = {
-            entry_of(n, content(n, size)).clip: content(n, size) for n, size in enumerate(sizes, 1)
+            entry.clip: data for entry, data in zip(entries, contents.values(), strict=True)
         }
-        self.books = MemoryBooks([entry_of(n, content(n, s)) for n, s in enumerate(sizes, 1)])
-        self.copies = MemoryCopies(dict(self.data), self.books)
+        self.clock = clock or ManualClock()
+        self.books = MemoryBooks(entries)
+        self.copies = copies or MemoryCopies(dict(self.data), self.books)
         self.link = PlayedLink(self.clock)
         self.uplink = Uplink(
             dock=DOCK,
             spool=self.copies,
-            ledger=self.books,
+            ledger=ledger or self.books,
             make_link=self.link,
             key=DOCK_KEY,
             pinned=(ARCHIVE_KEY.public, NEXT_KEY.public),
             clock=self.clock,
             random=Random(seed),
-            settings=UplinkSettings(**settings),  # type: ignore[arg-type]
+            settings=settings,
         )
 
     @property
