@@ -105,6 +105,8 @@ class Desk:
             self._complaints.about("wrong key", str(error), level=logging.CRITICAL)
 
     def _offer(self, dock: str, envelope: bytes) -> None:
+        if not envelope.isascii():
+            raise Malformed("offer: an envelope is base64 and field names, all ASCII")
         claimed = decode(Manifest, peek(envelope))
         if claimed.dock != dock:
             raise Malformed(f"offer: names dock {claimed.dock}")
@@ -188,7 +190,7 @@ class Desk:
                 return
         except (StoreFull, StoreBroken) as error:
             self._complaints.about("store", str(error), level=logging.ERROR)
-        self._complaints.about("chunk without a grant", topic)
+        self._complaints.about("chunk without a grant", topic, level=logging.INFO)
 
     def _resume(self, dock: str, clip: str) -> bool:
         """Go on with a partial of an earlier run, if this dock's own offer lies beside it."""

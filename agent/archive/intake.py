@@ -18,10 +18,10 @@ from agent.archive.partial import Written
 from agent.archive.readback import DigestMismatch
 from agent.archive.replies import Replies
 from agent.archive.sealing import Offer, Sealer
-from agent.archive.settings import MIB, ArchiveSettings
+from agent.archive.settings import ArchiveSettings
 from agent.archive.store import Store
 from agent.archive.strikes import Strikes
-from agent.archive.upload import Stage, Upload, Uploads
+from agent.archive.upload import REPORT_BYTES, Stage, Upload, Uploads
 from agent.clock import Clock
 from agent.errors import BodydockError, StoreBroken, StoreFull
 from agent.wire.chunk import decode
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 MESSAGES_EACH = 64
 """Chunks that one dock may have under way; brokers count messages, not bytes."""
-REPORT_BYTES = MIB
 BAD_AT_ONCE = 64
 LINGER_S = 0.005
 """Progress short of a full step is told once no chunk has come for so long."""

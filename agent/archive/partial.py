@@ -129,6 +129,7 @@ class Partial:
         with guarded("sync partial"):
             os.fchmod(self._data, 0o444)
             os.fsync(self._data)
+            os.posix_fadvise(self._data, 0, 0, os.POSIX_FADV_DONTNEED)  # nobody reads it from there
 
     def close(self) -> None:
         """Let go of the files; safe to call again."""

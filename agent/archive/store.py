@@ -24,6 +24,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 
 from agent.archive.files import guarded, make_folder, replace_file, sync
 from agent.archive.partial import (
@@ -63,6 +64,7 @@ class Store:
         self._objects = root / "objects"
         self._partials = root / "partial"
         self._quarantine = root / "quarantine"
+        self._numbering = Lock()
 
     def make(self) -> None:
         """Make the folders that are missing."""
@@ -187,7 +189,7 @@ class Store:
 
     def quarantine_upload(self, folder: Path, why: str) -> None:
         """Move a failed partial away and keep only the newest `UPLOADS_KEPT`."""
-        with guarded("quarantine"):
+        with self._numbering, guarded("quarantine"):
             case = self._next_case(_UPLOAD_CASE)
             folder.rename(case)
             self._explain(case, why)
@@ -206,7 +208,7 @@ class Store:
     def quarantine_object(self, blake3: str, why: str) -> None:
         """Move a damaged object away, for a person to look at; its name becomes free."""
         log.critical("object %s is damaged: %s; moved to quarantine", blake3, why)
-        with guarded("quarantine"):
+        with self._numbering, guarded("quarantine"):
             case = self._next_case(_OBJECT_CASE)
             make_folder(case)
             path = self.object_path(blake3)

@@ -8,6 +8,8 @@ from enum import Enum
 from agent.archive.partial import Partial
 from agent.archive.sealing import Offer
 
+REPORT_BYTES = 1024 * 1024
+
 
 class Stage(Enum):
     CHECKING = "checking"
@@ -29,7 +31,7 @@ class Upload:
     active: float
     offered: bool
     stage: Stage = Stage.CHECKING
-    step: int = 0
+    step: int = REPORT_BYTES
     """Bytes after which progress is told."""
     unreported: int = 0
     bad: list[int] = field(default_factory=list)

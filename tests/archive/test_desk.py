@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import new as hashlib_new
 
 import pytest
@@ -70,6 +71,41 @@ def test_an_offer_of_a_stored_clip_gets_the_same_receipt_at_once(far: Far) -> No
     assert len(receipts) == 3
     assert len(set(receipts)) == 1
     assert len(far.objects()) == 1
+
+
+def test_digests_that_a_later_offer_wants_are_computed_and_receipted(far: Far) -> None:
+    dock = far.dock()
+    first = manifest_of(DATA, sha256=None, sm3=None)
+    dock.offer(first)
+    dock.chunks(first, DATA)
+    far.work()
+    dock.offer(manifest_of(DATA))
+    assert len(dock.receipts(far.key.public)) == 1  # not at once: it takes reading the object
+    far.work()
+    receipt = dock.receipts(far.key.public)[-1]
+    assert (receipt.sha256, receipt.sm3) == (manifest_of(DATA).sha256, manifest_of(DATA).sm3)
+
+
+def test_a_receipt_of_another_epoch_or_key_is_made_anew_from_the_object(open_far: Open) -> None:
+    far = open_far()
+    dock, manifest = far.dock(), manifest_of(DATA)
+    dock.offer(manifest)
+    dock.chunks(manifest, DATA)
+    far.work()
+    far.catalogue._db.table("meta").update("epoch", {"value": "e2"})
+    far = open_far()
+    dock = far.dock(key=dock.key)
+    dock.offer(manifest)
+    far.work()
+    assert [receipt.epoch for receipt in dock.receipts(far.key.public)] == ["e2"]
+    root = far.settings.root
+    far.close()
+    far = Far(root, secret_key())
+    dock = far.dock(key=dock.key)
+    dock.offer(manifest)
+    far.work()
+    assert len(dock.receipts(far.key.public)) == 1
+    far.close()
 
 
 def test_a_lost_object_is_wanted_again(far: Far) -> None:
@@ -254,6 +290,18 @@ def test_configured_keys_win(open_far: Open) -> None:
     assert far.catalogue.pins() == {}
 
 
+def test_a_configured_key_wins_over_a_pinned_one(open_far: Open) -> None:
+    far = open_far()
+    old = far.dock()
+    old.offer(manifest_of(DATA))
+    new = secret_key()
+    far = open_far(docks={"d1": new.public})
+    dock = far.dock(key=new)
+    dock.offer(manifest_of(OTHER), signed_by=old.key)
+    dock.offer(manifest_of(OTHER))
+    assert dock.answers == [Answer.NEVER, Answer.GO]
+
+
 def test_an_offer_before_the_docks_key_is_known_waits(far: Far) -> None:
     dock = far.dock()
     far.trust._announced.clear()
@@ -312,6 +360,17 @@ def test_a_claimed_size_costs_nothing(far: Far) -> None:
     dock.offer(manifest_of(DATA, size=2**39, chunk_bytes=MIB, clip="ef" * 32))
     assert dock.answers[2:] == [Answer.NEVER, Answer.LATER]
     assert list((far.settings.root / "partial").iterdir()) == []
+
+
+@pytest.mark.parametrize("lie", [{}, LIES["BLAKE3"]])
+def test_no_descriptor_outlives_its_upload(far: Far, lie: dict[str, str]) -> None:
+    dock, manifest = far.dock(), manifest_of(DATA, **lie)
+    before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208 - of this moment, not lazily
+    dock.offer(manifest)
+    for _ in range(3):
+        dock.chunks(manifest, DATA)
+        far.work()
+    assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
 def test_open_clips_are_bounded_and_silent_ones_make_way(open_far: Open) -> None:
@@ -458,6 +517,14 @@ def test_malformed_messages_are_dropped(far: Far, topic: str) -> None:
     assert dock.told == []
     dock.offer(manifest_of(DATA))
     assert dock.answers == [Answer.GO]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_an_envelope_in_another_encoding_is_dropped(far: Far, encoding: str) -> None:
+    dock = far.dock()
+    envelope = seal(OFFER_TYPE, manifest_of(DATA).encode(), dock.key).decode().encode(encoding)
+    far.desk.handle(up("d1", "offer"), envelope)
+    assert dock.told == []
 
 
 def test_a_malformed_chunk_of_an_open_clip_is_dropped(far: Far) -> None:
