@@ -69,7 +69,10 @@ class Evidence:
         return self._catalogue("SELECT rowid, * FROM clip ORDER BY rowid")
 
     def states(self) -> Counter[str]:
-        return Counter(row["state"] for row in self.ledger())
+        """How many clips are in each state."""
+        query = "SELECT state, count(*) AS number FROM clip GROUP BY state"
+        found = rows(self.spool / "ledger.db", query, alive=self._yard.alive("dock"))
+        return Counter({row["state"]: row["number"] for row in found})
 
     def all_archived(self) -> bool:
         states = self.states()
@@ -142,11 +145,14 @@ class Evidence:
         yield from self._ledger_against_spool()
         for folder in (self.spool / "incoming", self.archive / "partial"):
             yield from (f"left over: {path}" for path in folder.iterdir())
-        for folder in (self.spool, self.archive):
-            yield from (f"in quarantine: {path}" for path in (folder / "quarantine").iterdir())
         for database in (self.spool / "ledger.db", self.archive / "catalogue.db"):
             if (said := integrity(database, alive=False)) != "ok":
                 yield f"{database.name}: {said}"
+
+    def quarantined(self) -> Iterator[str]:
+        """What dock and archive put aside; kills alone never damage anything."""
+        for folder in (self.spool, self.archive):
+            yield from (f"in quarantine: {path}" for path in (folder / "quarantine").iterdir())
 
     def _ledger_against_recorders(self) -> Iterator[str]:
         found = Counter((row["serial"], row["path"]) for row in self.ledger())

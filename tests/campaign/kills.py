@@ -6,23 +6,23 @@ for bit as the recorder holds it. At the end all is there, once, with nothing le
 
 from __future__ import annotations
 
-import subprocess
+import signal
 import time
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 
 from .doomed import Doom
-from .evidence import ARCHIVED, Evidence
+from .evidence import Evidence
 from .outcome import Run
+from .settling import SETTLE_SECONDS, settle
 from .yard import KILLABLE, Yard, until
 
+CHUNK = 256 * 1024
 MIB = 1024 * 1024
-SETTLE_SECONDS = 150.0
 DIES_SECONDS = 60.0
 LONGEST_PAUSE = 1.5
-TYPICAL_SECONDS = 3.5
-"""From the first start until all is receipted, where nothing is killed."""
+START_TAKES = 1.5
+"""Seconds from the start of the processes to the first receipt, about."""
 
 DOCK_DOOMS = (
     "agent.spool.intake:Intake.write",
@@ -41,9 +41,11 @@ ARCHIVE_DOOMS = (
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """One kill: at once when `doom` strikes, else `after` seconds; then `pause` before restart."""
+    """One kill. It falls where `doom` strikes; without one, `after` seconds after so many clips
+    are `receipted`. `pause` seconds later the victim is started again."""
 
     victim: str
+    receipted: int
     after: float
     pause: float
     doom: Doom | None = None
@@ -57,26 +59,34 @@ def plan(random: Random, clips: int, steps: int, victim: str) -> list[Blow]:
         often = where.endswith(("write", "read_chunk"))
         nth = random.randint(1, steps if often else clips)
         doom = Doom(where, nth, random.uniform(0.0, 0.05))
-    blows = [Blow(victim, random.uniform(0.2, TYPICAL_SECONDS), random.random(), doom)]
+    first, second = sorted(random.choices(range(clips), k=2))
+    blows = [Blow(victim, first, _moment(random, first), random.random(), doom)]
     if random.random() < 0.3:
         pause = random.uniform(0.0, LONGEST_PAUSE)
-        blows.append(Blow(random.choice(KILLABLE), random.uniform(0.0, 2.0), pause))
+        blows.append(Blow(random.choice(KILLABLE), second, _moment(random, second), pause))
     return blows
 
 
+def _moment(random: Random, receipted: int) -> float:
+    """Before the first receipt lie the start, the pulling and the first upload."""
+    return random.uniform(0.0, 0.3 if receipted else START_TAKES)
+
+
 def one_kill(run: Run) -> None:
+    """One small world, hurt once or twice."""
     random = Random(run.seed)
     victim = KILLABLE[run.seed % len(KILLABLE)]
     with Yard(run.folder) as yard:
         sizes = _record(yard, random)
         evidence = Evidence(yard)
-        run.counts += {"clips": len(sizes), "MiB": sum(sizes) // MIB}  # type: ignore[operator]
-        blows = plan(random, len(sizes), sum(-(-size // (256 * 1024)) for size in sizes), victim)
+        run.counts["clips"] += len(sizes)
+        run.counts["MiB"] += sum(sizes) // MIB
+        blows = plan(random, len(sizes), sum(-(-size // CHUNK) for size in sizes), victim)
         for name in ("archive", "dock"):
             yard.start(name, blows[0].doom if blows[0].victim == name else None)
         for blow in blows:
             _strike(run, yard, evidence, blow)
-        _settle(run, yard, evidence)
+        settle(run, yard, evidence)
 
 
 def _record(yard: Yard, random: Random) -> list[int]:
@@ -90,15 +100,16 @@ def _record(yard: Yard, random: Random) -> list[int]:
 
 
 def _strike(run: Run, yard: Yard, evidence: Evidence, blow: Blow) -> None:
-    if blow.doom:
-        dead = until(lambda: yard.ended(blow.victim) is not None or evidence.all_archived(), 60.0)
-        run.must(dead, f"{blow.doom} never struck, and not all was archived")
-    if yard.alive(blow.victim):
-        if blow.doom is None:
-            time.sleep(blow.after)
-        if blow.doom is None or not evidence.all_archived():
-            yard.kill(blow.victim)
-    run.note(f"killed {blow}; {dict(evidence.states())}")
+    if blow.doom is None:
+        enough = until(lambda: evidence.states()["receipted"] >= blow.receipted, SETTLE_SECONDS)
+        run.must(enough, f"not even {blow.receipted} receipted: {dict(evidence.states())}")
+        time.sleep(blow.after)
+        run.must(yard.alive(blow.victim), f"{blow.victim} ended by itself")
+        yard.kill(blow.victim)
+    else:
+        run.must(until(lambda: not yard.alive(blow.victim), DIES_SECONDS), f"{blow} never struck")
+        run.must(yard.ended(blow.victim) == -signal.SIGKILL, f"{blow.victim} ended by itself")
+    run.note(f"{blow}; clips were {dict(evidence.states())}")
     run.counts[f"kills of {blow.victim}"] += 1
     run.check(evidence.receipted_but_not_archived(), f"when {blow.victim} was killed")
     time.sleep(blow.pause)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -19,6 +19,7 @@ from .doomed import Doom
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOK_SECONDS = 0.02
+_UP = {"dock": b"dock dock-1 is up", "archive": b"receiver county-1 serves"}
 KILLABLE = ("dock", "archive", "broker")
 
 
@@ -34,6 +35,7 @@ class Yard:
         self.bus = folder / "bus"
         self.bus.mkdir()
         self._broker_up = True
+        self._said_before: dict[str, int] = {}
 
     def __enter__(self) -> Yard:
         return self
@@ -73,6 +75,7 @@ class Yard:
         module = self._command(name) if doom is None else doom.before(*self._command(name))
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         with self.log(name).open("ab") as log:
+            self._said_before[name] = log.tell()
             self.world.running[name] = subprocess.Popen(
                 leashed([sys.executable, "-m", *module]),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=environment,
@@ -96,6 +99,16 @@ class Yard:
         process = self.world.running.get(name)
         return process is not None and process.poll() is None
 
+    def up(self, name: str) -> bool:
+        """Whether dock or archive says that it has started; from then on SIGTERM is an order."""
+        with self.log(name).open("rb") as log:
+            log.seek(self._said_before[name])
+            return _UP[name] in log.read()
+
+    def all_alive(self) -> bool:
+        """Whether everything that was started, and not stopped or killed, still runs."""
+        return all(process.poll() is None for process in self.world.running.values())
+
     def ended(self, name: str) -> int | None:
         """The exit status of one that ended by itself; it counts as stopped from here on."""
         process = self.world.running.get(name)
@@ -109,6 +122,13 @@ class Yard:
 
     def log(self, name: str) -> Path:
         return self.world.folder / name / f"{name}.log"
+
+    def outbursts(self, *, shouts: bool = True) -> Iterator[str]:
+        """Tracebacks in the logs and, unless they are to be expected, critical messages."""
+        for name in ("dock", "archive"):
+            for line in self.log(name).read_text("utf-8", "replace").splitlines():
+                if "Traceback" in line or (shouts and '"level": "critical"' in line):
+                    yield f"{name}: {line[:2000]}"
 
     def configure(self, old: str, new: str, *, name: str = "dock") -> None:
         """Change a part of a configuration file. Raises ValueError where it is not there."""
@@ -127,11 +147,11 @@ class Yard:
         )  # fmt: skip
 
 
-def until(true: Callable[[], object], seconds: float) -> bool:
-    """Wait for real processes; whether it came true in time."""
+def until(true: Callable[[], object], seconds: float, *, each: float = LOOK_SECONDS) -> bool:
+    """Wait for real processes, looking `each` so many seconds; whether it came true in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if true():
             return True
-        time.sleep(LOOK_SECONDS)
+        time.sleep(each)
     return False
