@@ -69,6 +69,7 @@ class DockDaemon:
             hold_seconds=config.spool.hold_hours * 3600,
             random=self._random,
         )
+        making.callback(self._spool.close)
         recover(self._spool)
         self._offload = Offload(self._spool, self._ledger)
         self._uplink = Uplink(

@@ -31,7 +31,7 @@ from agent.link.bell import Bell
 from agent.link.inbox import Inbox
 from agent.link.mqtt_events import Arrived, BrokerSettings, Connected, Event
 from agent.link.mqtt_version import Fate, Version
-from agent.link.tcp import tune
+from agent.link.tcp import acknowledge_at_once, tune
 from agent.model import printable
 
 log = logging.getLogger(__name__)
@@ -172,6 +172,7 @@ class PahoConnection:
             self._bell.hush()
         flags = happened.get(sock.fileno(), 0)
         if flags & ~select.POLLOUT:
+            acknowledge_at_once(sock)
             self._client.loop_read()
         if flags & select.POLLOUT:
             self._client.loop_write()
@@ -254,9 +255,8 @@ class PahoConnection:
     ) -> None:
         with self._lock:
             self._up = False
-        if not self._end:
-            said = flags.is_disconnect_packet_from_server
-            self._end = f"the broker ended it: {reason}" if said else f"connection lost ({reason})"
+        ended = "the broker ended it" if flags.is_disconnect_packet_from_server else "lost"
+        self._end = self._end or f"{ended}: {reason}"
 
     def _on_subscribe(
         self, _c: object, _d: object, _mid: int, reasons: Sequence[ReasonCode], _p: object

@@ -13,3 +13,14 @@ def tune(sock: object) -> None:
     if isinstance(sock, socket.socket):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+
+
+def acknowledge_at_once(sock: object) -> None:
+    """Do not delay the ACK of what was just received; lasts until the kernel thinks otherwise.
+
+    A broker that leaves Nagle's algorithm on (Mosquitto's default) holds its next PUBACK back
+    until the one before is acknowledged. With delayed ACKs that cost 40 ms for every few chunks,
+    two thirds of the rate on one machine.
+    """
+    if isinstance(sock, socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

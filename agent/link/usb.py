@@ -34,7 +34,7 @@ from agent.link.usb_facts import (
     Stalled,
     TimedOut,
     UsbDevice,
-    interface_from,
+    device_from,
 )
 
 log = logging.getLogger(__name__)
@@ -60,15 +60,21 @@ class UsbBus:
         self._known: dict[tuple[int, ...], UsbDevice] = {}
 
     def list_devices(self) -> tuple[UsbDevice, ...]:
-        """Everything that is plugged in, but no hubs. Asks the devices themselves nothing."""
+        """Everything that is plugged in, but no hubs. Asks the devices themselves nothing.
+
+        Where the system does not list its devices this once, what it listed before.
+        """
         known: dict[tuple[int, ...], UsbDevice] = {}
-        for device in self._devices():
-            key = (device.bus, device.address, device.idVendor, device.idProduct)
-            facts = self._known.get(key) or _facts(device)
-            if facts:
-                known[key] = facts
-        self._known = known
-        return tuple(known.values())
+        try:
+            for device in self._devices():
+                key = (device.bus, device.address, device.idVendor, device.idProduct)
+                facts = self._known.get(key) or _facts(device)
+                if facts:
+                    known[key] = facts
+            self._known = known
+        except usb.core.USBError as error:
+            log.warning("the USB devices cannot be listed: %s", error)
+        return tuple(self._known.values())
 
     def open_still_image(self, device: UsbDevice) -> UsbLink:
         """Open and claim its still image interface, or Android's own one, by its name "MTP".
@@ -76,13 +82,18 @@ class UsbBus:
         Raises `RecorderBusy` where another program holds it or we may not yet open it,
         `RecorderRefused` where it has no such interface, `RecorderMisbehaved`, `RecorderGone`.
         """
-        for found in self._devices():
-            if (found.bus, found.address) == (device.bus, device.address):
-                try:
-                    return _opened(found, device)
-                except LinkTrouble as error:
-                    raise RecorderMisbehaved(f"it cannot be opened: {error}") from error
-        raise RecorderGone(f"nothing is plugged into port {device.port} any more")
+        with _translated(device.port):
+            found = [
+                one
+                for one in self._devices()
+                if (one.bus, one.address) == (device.bus, device.address)
+            ]
+        if not found:
+            raise RecorderGone(f"nothing is plugged into port {device.port} any more")
+        try:
+            return _opened(found[0], device)
+        except LinkTrouble as error:
+            raise RecorderMisbehaved(f"it cannot be opened: {error}") from error
 
     def _devices(self) -> Iterator[Any]:
         for device in self._backend.enumerate_devices():
@@ -200,19 +211,10 @@ def _facts(device: Any) -> UsbDevice | None:
     if device.bDeviceClass == HUB or not device.port_numbers:
         return None
     try:
-        interfaces = tuple(interface_from(found) for found in device[0])
+        return device_from(device)
     except (usb.core.USBError, IndexError) as error:
         log.debug("bus %d address %d shows no interfaces: %s", device.bus, device.address, error)
         return None
-    return UsbDevice(
-        port=f"{device.bus}-{'.'.join(map(str, device.port_numbers))}",
-        address=device.address,
-        bus=device.bus,
-        vendor=device.idVendor,
-        product=device.idProduct,
-        triple=(device.bDeviceClass, device.bDeviceSubClass, device.bDeviceProtocol),
-        interfaces=interfaces,
-    )
 
 
 def _opened(device: Any, facts: UsbDevice) -> UsbLink:

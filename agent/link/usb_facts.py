@@ -63,8 +63,20 @@ class UsbDevice:
     interfaces: tuple[Interface, ...]
 
 
-def interface_from(found: Any) -> Interface:
-    """From PyUSB's interface object."""
+def device_from(found: Any) -> UsbDevice:
+    """From PyUSB's device object, by its first configuration."""
+    return UsbDevice(
+        port=f"{found.bus}-{'.'.join(map(str, found.port_numbers))}",
+        address=found.address,
+        bus=found.bus,
+        vendor=found.idVendor,
+        product=found.idProduct,
+        triple=(found.bDeviceClass, found.bDeviceSubClass, found.bDeviceProtocol),
+        interfaces=tuple(map(_interface_from, found[0])),
+    )
+
+
+def _interface_from(found: Any) -> Interface:
     return Interface(
         number=found.bInterfaceNumber,
         triple=(found.bInterfaceClass, found.bInterfaceSubClass, found.bInterfaceProtocol),

@@ -48,22 +48,16 @@ class Offload:
         """Pull every clip that is not here, the oldest first. `contact` is open in the ledger.
 
         One clip's trouble is noted and does not stop the others. Where the spool is full, the
-        recorder is left alone, `paused` says why, and after `wait` it is tried again (None: looks
-        again every 10 s until `stop` is set). `sleep` is for a recorder that is busy. A clip cut
-        short by `stop` or an unplug goes on at the next docking where it ended.
-
-        Raises `RecorderGone` when it is unplugged, `SpoolBroken` and `LedgerBroken` where this
-        dock fails.
+        recorder is left alone, `paused` says why, and after `wait` it is tried again. `sleep` is
+        for a recorder that is busy. What `stop` or an unplug cuts short goes on at the next
+        docking. Raises `RecorderGone` when it is unplugged, `SpoolBroken` and `LedgerBroken`
+        where this dock fails.
         """
-
-        def rest(seconds: float) -> None:
-            stop.wait(seconds)
-
         pull = ContactPull(
             self._spool,
             self._ledger,
             recorder,
-            Source(recorder, sleep or rest),
+            Source(recorder, sleep or _resting(stop)),
             identity,
             bay,
             contact,
@@ -84,3 +78,12 @@ class Offload:
             self._paused[bay] = reason
         else:
             self._paused.pop(bay, None)
+
+
+def _resting(stop: threading.Event) -> Callable[[float], None]:
+    """Sleep that ends when `stop` is set."""
+
+    def rest(seconds: float) -> None:
+        stop.wait(seconds)
+
+    return rest

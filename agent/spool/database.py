@@ -166,11 +166,11 @@ def _insist(database: Database) -> None:
 
 
 def open_readonly(path: Path) -> Database:
-    """A reader that never writes, checkpoints or leaves a file behind.
+    """A reader that never writes or checkpoints; it lives for one command.
 
-    A stopped dock left no log: then the file is read as immutable, since SQLite would otherwise
-    make log and index files of our user beside the daemon's. Such a reader lives for one command.
-    Raises `LedgerBroken` where there is no ledger.
+    A dock that was stopped left no log: then the file is read as immutable, since SQLite would
+    otherwise make log and index of our user beside the daemon's. After a crash the log is there,
+    and SQLite makes its index (`-shm`) anew. Raises `LedgerBroken` where there is no ledger.
     """
     log = Path(f"{path}-wal")
     try:

@@ -107,7 +107,7 @@ class Ledger(Writer):
         """A checked receipt; its hold begins. A clip that has one keeps the first."""
         done = (State.RECEIPTED, State.RELEASED)
         with self._moving(clip, State.RECEIPTED, staying=done) as row:
-            if State(row["state"]) not in done:
+            if rows.state_of(row) not in done:
                 self._update(
                     clip,
                     **rows.receipt_columns(receipt),
@@ -140,11 +140,12 @@ class Ledger(Writer):
             self._update(clip, attempts=attempts, due=to_text(due), reason=rows.storable(reason))
 
     def progressed(self, clip: ClipId) -> None:
-        """An attempt got somewhere: the next failure counts as the first."""
+        """An attempt got somewhere: what went wrong before is over, the next failure is the first.
+        Writes nothing where nothing had gone wrong."""
         with self._writing():
             row = self._row(clip)
             if row["attempts"] or row["due"]:
-                self._update(clip, attempts=0, due=None)
+                self._update(clip, attempts=0, due=None, reason="")
 
     def note(self, clip: ClipId, reason: str) -> None:
         """The newest trouble with a clip, in words; empty where it is over."""

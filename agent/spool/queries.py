@@ -7,13 +7,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from agent.clock import from_text, to_text
+from agent.clock import to_text
 from agent.errors import ClipDamaged, Malformed
 from agent.model import ClipId
 from agent.spool import schema
 from agent.spool.database import Database, Row
 from agent.spool.entry import Contact, Entry, KnownRecorder
-from agent.spool.rows import contact_of, entry_of
+from agent.spool.rows import contact_of, entry_of, expected_of, moment_of, recorder_of, storable
 from agent.spool.states import State
 
 log = logging.getLogger(__name__)
@@ -58,10 +58,10 @@ class Queries:
         wanted: dict[str, tuple[Any, str]] = {
             "state": (state and state.value, "state = :state"),
             "recorder": (
-                recorder,
+                recorder and storable(recorder),
                 "recorder IN (SELECT id FROM recorder WHERE serial = :recorder)",
             ),
-            "prefix": (prefix or None, "id >= :prefix AND id < :prefix || 'g'"),
+            "prefix": (storable(prefix) or None, "id >= :prefix AND id < :prefix || 'g'"),
         }
         asked = {name: value for name, (value, _) in wanted.items() if value is not None}
         where = " AND ".join(wanted[name][1] for name in asked) or "TRUE"
@@ -90,8 +90,11 @@ class Queries:
         """
         sql = """SELECT min(due) FROM clip INDEXED BY clip_due
             WHERE state IN ('spooled', 'offered', 'refused') AND due IS NOT NULL"""
-        due = self._database.value(sql)
-        return None if due is None else from_text(due)
+        try:
+            return moment_of(self._database.value(sql))
+        except Malformed as error:
+            log.error("%s; no moment is waited for", error.what)
+            return None
 
     def counts(self) -> dict[State, tuple[int, int]]:
         """How many clips are in each state, and their bytes."""
@@ -107,8 +110,7 @@ class Queries:
         """Id, state and size of each clip whose file should be in the spool."""
         sql = """SELECT id, state, size FROM clip
             WHERE state IN ('spooled', 'offered', 'refused', 'receipted') ORDER BY seq"""
-        rows = self._database.rows(sql)
-        return [(ClipId(row["id"]), State(row["state"]), row["size"]) for row in rows]
+        return self._decoded(expected_of, self._database.rows(sql))
 
     def open_contacts(self) -> list[Contact]:
         """Contacts that have not ended."""
@@ -123,7 +125,7 @@ class Queries:
                 FROM docking GROUP BY serial, maker, model
             ) AS dockings ON dockings.last = docking.id
             ORDER BY serial, id"""
-        return self._decoded(_known_recorder, self._database.rows(sql))
+        return self._decoded(recorder_of, self._database.rows(sql))
 
     def check(self) -> None:
         """Read the whole database for pages that contradict each other.
@@ -146,7 +148,3 @@ class Queries:
             except Malformed as error:
                 log.error("%s; the row is left out", error.what)
         return found
-
-
-def _known_recorder(row: Row) -> KnownRecorder:
-    return KnownRecorder(row["number"], from_text(row["first"]), contact_of(row))

@@ -30,6 +30,11 @@ from agent.spool.states import State
 
 log = logging.getLogger(__name__)
 
+_BEGUN_ANEW = (
+    "A new one is begun: clips are pulled again from their recorders, the files that are here go "
+    "to quarantine, none is deleted."
+)
+
 
 @dataclass(slots=True)
 class Report:
@@ -48,6 +53,13 @@ class Report:
     """Files that nothing is known of."""
     findings: list[str] = field(default_factory=list)
 
+    @property
+    def summary(self) -> str:
+        """The figures in one line."""
+        figures = ("adopted", "wanted", "released", "mended", "quarantined", "temporaries")
+        counts = ", ".join(f"{getattr(self, name)} {name}" for name in figures)
+        return f"{counts}, {len(self.findings)} findings"
+
     def add(self, finding: str) -> None:
         log.warning("recovery: %s", finding)
         self.findings.append(finding)
@@ -62,16 +74,20 @@ def open_ledger(root: Path, clock: Clock) -> Ledger:
     """
     layout, path = Layout(root), ledger_path(root)
     layout.make()
+    with medium(f"looking for {path}"):
+        lost = not (path.exists() and path.stat().st_size)
+        if lost and any(layout.clips.glob("*/*")):
+            log.critical("THE LEDGER %s IS MISSING and clips are here. %s", path, _BEGUN_ANEW)
     try:
         return Ledger(path, clock)
     except LedgerDamaged as error:
         files = (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
         moved = move_aside(layout, files)
         log.critical(
-            "THE LEDGER WAS DAMAGED (%s). It lies in %s and a new one is begun. Clips are pulled "
-            "again from their recorders; files in the spool go to quarantine, none is deleted.",
+            "THE LEDGER WAS DAMAGED: %s. It lies in %s. %s",
             error.what,
             ", ".join(str(each) for each in moved),
+            _BEGUN_ANEW,
         )
     return Ledger(path, clock)
 
@@ -84,9 +100,8 @@ def recover(spool: Spool) -> Report:
     """
     recovery = _Recovery(spool)
     recovery.run()
-    report = recovery.report
-    log.info("recovery: %s", report)
-    return report
+    log.info("recovery: %s", recovery.report.summary)
+    return recovery.report
 
 
 @dataclass(slots=True)
@@ -115,7 +130,8 @@ class _Recovery:
             self._spool.room.recount(self._stored())
         for clip, state, size in self._ledger.expected():
             found = self._found.pop(clip, _Found())
-            if clip[:2] not in self._unread:
+            sound = found.clip == size and found.sums == sidecar.length(size)
+            if not sound and clip[:2] not in self._unread:
                 with self._one(clip):
                     self._check(clip, state, size, found)
         for clip, found in self._found.items():
@@ -144,12 +160,14 @@ class _Recovery:
             self.report.add(f"{folder}: {error.strerror}")
             return
         for entry in entries:
-            with self._one(entry.path):
-                self._file(folder, entry)
+            try:
+                self._file(folder.name, entry)
+            except (SpoolBroken, OSError) as error:
+                self.report.add(f"{entry.path}: {error}")
 
-    def _file(self, folder: Path, entry: os.DirEntry[str]) -> None:
+    def _file(self, folder: str, entry: os.DirEntry[str]) -> None:
         name = entry.name.removesuffix(SUMS)
-        known = is_digest(name) and name[:2] == folder.name
+        known = is_digest(name) and name[:2] == folder
         if not (known and entry.is_file(follow_symlinks=False)):
             self._aside("no name of ours", Path(entry.path))
             return
@@ -166,12 +184,12 @@ class _Recovery:
         return sum(sizes) + sum(aside)
 
     def _check(self, clip: ClipId, state: State, size: int, found: _Found) -> None:
-        """A clip that should be here."""
+        """A clip that should be here, and is not as it should be."""
         if found.clip is None:
             self._lose(clip, state, "its file is missing")
         elif found.clip != size:
             self._lose(clip, state, f"its file has {found.clip} bytes, not {size}")
-        elif found.sums != sidecar.length(size):
+        else:
             try:
                 self._spool.mend(clip)
             except ClipDamaged as error:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from agent.clock import from_text, to_text
-from agent.errors import Malformed, RecorderMisbehaved
+from agent.errors import ClipDamaged, Malformed, RecorderMisbehaved
 from agent.model import ClipId, ClockReading, Digests, Health, Identity, Storage, is_digest
 from agent.spool.database import Row
-from agent.spool.entry import Contact, Entry, ReceiptRecord, Sealed, Sighting
+from agent.spool.entry import Contact, Entry, KnownRecorder, ReceiptRecord, Sealed, Sighting
 from agent.spool.states import State
+
+
+@contextmanager
+def _of(what: str) -> Iterator[None]:
+    """Whatever a damaged row holds is `Malformed`."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        raise Malformed(f"ledger: {what}: {error}") from error
 
 
 def entry_of(row: Row) -> Entry:
     """A row of the view `entry`. Raises `Malformed` with the row's number."""
-    try:
+    with _of(f"clip row {row['seq']}"):
         return Entry(
             seq=row["seq"],
             sighting=_sighting(row),
@@ -30,13 +41,11 @@ def entry_of(row: Row) -> Entry:
             attempts=row["attempts"],
             due=_moment(row["due"]),
         )
-    except (ValueError, TypeError) as error:
-        raise Malformed(f"ledger: clip row {row['seq']}: {error}") from error
 
 
 def contact_of(row: Row) -> Contact:
     """A row of the view `docking`. Raises `Malformed` with the contact's number."""
-    try:
+    with _of(f"contact {row['id']}"):
         return Contact(
             number=row["id"],
             identity=_identity(row),
@@ -47,8 +56,38 @@ def contact_of(row: Row) -> Contact:
             health=_health(row["health"]),
             reading=_reading(row),
         )
-    except (ValueError, TypeError, KeyError) as error:
-        raise Malformed(f"ledger: contact {row['id']}: {error}") from error
+
+
+def recorder_of(row: Row) -> KnownRecorder:
+    """The newest `docking` of a recorder, with their `number` and the `first` moment."""
+    with _of(f"recorder of contact {row['id']}"):
+        return KnownRecorder(row["number"], from_text(row["first"]), contact_of(row))
+
+
+def expected_of(row: Row) -> tuple[ClipId, State, int]:
+    """Id, state and size of a clip. Raises `Malformed`."""
+    try:
+        return ClipId(row["id"]), State(row["state"]), int(row["size"])
+    except (ValueError, TypeError) as error:
+        raise Malformed(f"ledger: clip {row['id']}: {error}") from error
+
+
+def state_of(row: Row) -> State:
+    """Raises `ClipDamaged` for a state that is none."""
+    try:
+        return State(row["state"])
+    except ValueError as error:
+        raise ClipDamaged(f"ledger: {error}", do="see `bodydock doctor`") from error
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """A moment as kept. Raises `Malformed` for text that is none."""
+    with _of("a moment"):
+        return _moment(text)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else from_text(text)
 
 
 def storable(text: str) -> str:
@@ -195,7 +234,3 @@ def _reading(row: Row) -> ClockReading | None:
         return None
     recorder = datetime.fromisoformat(row["clock_recorder"])
     return ClockReading(recorder, from_text(row["clock_dock"]), row["clock_round_trip"])
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else from_text(text)

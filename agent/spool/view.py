@@ -10,7 +10,7 @@ from agent.spool.queries import Queries
 
 
 class LedgerView(Queries):
-    """A reader for the length of one command; never writes, checkpoints or leaves a file behind.
+    """A reader for the length of one command; never writes or checkpoints.
 
     Raises `LedgerBroken` where there is no ledger, or one of a version that we do not know.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.clock import Clock, to_text
-from agent.errors import BodydockError, WrongState
+from agent.errors import BodydockError, LedgerDamaged, WrongState
 from agent.model import ClipId, Identity
 from agent.spool import rows, schema
 from agent.spool.database import Row, WriterLock, open_writable
@@ -22,6 +22,9 @@ ALWAYS_CHECKED = 64 * 1024 * 1024
 
 SAVE_SECONDS = 30.0
 """`tick` saves the running time after this long; a crash lengthens holds by no more."""
+
+_CENTURIES = 1e10
+"""Seconds. No dock ran longer; a damaged figure must not end holds."""
 
 
 class Writer(Queries):
@@ -79,6 +82,8 @@ class Writer(Queries):
         if not self._get("clean") or path.stat().st_size <= ALWAYS_CHECKED:
             self.check()
         self._ran_before = self._ran_saved = self._get("running")
+        if not 0 <= self._ran_before < _CENTURIES:
+            raise LedgerDamaged(f"{path}: it cannot have run for {self._ran_before} seconds")
         self._started = self._clock.monotonic()
         with self._writing():
             self._set("clean", 0)
@@ -106,16 +111,18 @@ class Writer(Queries):
         with self._database.writing():
             before, running = self._database.changes, self.running
             yield
-            if self._database.changes != before:
+            changed = self._database.changes != before
+            if changed:
                 self._set("running", running)
-        self._ran_saved = running
+        if changed:
+            self._ran_saved = running
 
     @contextmanager
     def _moving(self, clip: ClipId, to: State, *, staying: tuple[State, ...] = ()) -> Iterator[Row]:
         """A transaction that moves one clip, unless it is `staying`; the row as it was before."""
         with self._writing():
             row = self._row(clip)
-            if (now := State(row["state"])) not in staying:
+            if (now := rows.state_of(row)) not in staying:
                 check_move(now, to)
                 self._update(clip, state=to.value)
             yield row

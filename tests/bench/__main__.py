@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from secrets import randbelow
 from typing import Any
@@ -23,8 +24,10 @@ from .rows import Row, table
 from .turns import say
 
 PARTS = ("hash", "ledger", "pull", "uplink", "memory", "start")
-ROOM = 6
-"""Times `--size` that must be free: the footage, two copies of it, and what is being deleted."""
+COPIES = 6
+"""Times `--size` that must be free: the footage, spools and archives, and what is being deleted."""
+CROWD_BYTES = 4 * 2**30
+"""And this for ledgers with a million clips."""
 
 
 def main() -> int:
@@ -53,7 +56,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", choices=[*PARTS, []], help=str(PARTS))
-    parser.add_argument("--size", type=_size, default="1GiB", help="how much footage (1GiB)")
+    parser.add_argument("--size", type=_size, default="512MiB", help="how much footage (512MiB)")
     parser.add_argument("--pairs", type=int, default=7, help="rounds of everything (7)")
     parser.add_argument("--seed", type=int, help="which footage; default: a new one")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures, for machines")
@@ -74,20 +77,24 @@ def _size(text: str) -> int:
 
 
 def _insist_on_room(folder: Path, size: int) -> None:
-    free, need = shutil.disk_usage(folder).free, ROOM * size
+    free, need = shutil.disk_usage(folder).free, COPIES * size + CROWD_BYTES
     if free < need:
         sys.exit(f"{folder} has {free} bytes free, {need} are needed: smaller --size, or --folder")
 
 
 def _part(name: str, plan: Plan) -> dict[str, Any]:
     module = importlib.import_module(f"{__package__}.{name}")
+    own = replace(plan, folder=plan.folder / name)
+    own.folder.mkdir()
     began = time.monotonic()
     try:
-        rows: list[Row] = module.measure(plan)
+        rows: list[Row] = module.measure(own)
     except (Failed, BodydockError, OSError) as error:
         say("")
         print(f"\n== {name}: could not be measured: {error}", flush=True)
         return {"part": name, "failed": str(error)}
+    finally:
+        shutil.rmtree(own.folder)
     seconds = time.monotonic() - began
     say("")
     print(f"\n== {name} ({seconds:.0f} s)\n{module.NOTE}\n\n{table(rows)}", flush=True)

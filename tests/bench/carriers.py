@@ -23,10 +23,9 @@ from hwsim.leash import leashed
 from . import machine
 from .cost import Cost, Failed, Meter, cpu_seconds, run
 from .worker import ROOT
+from .works.plain_paho import FLYING
 
 START_SECONDS = 10.0
-_FLYING = 64
-"""As many as the sender's; Mosquitto's 20 would throttle the receiver."""
 
 _RSYNCD = """\
 use chroot = no
@@ -66,11 +65,12 @@ def over_socket(files: Sequence[Path], folder: Path) -> Cost:
 def over_paho(files: Sequence[Path], folder: Path) -> Cost:
     """By stock paho through Mosquitto, see `tests.bench.works.plain_paho`.
 
-    The broker may keep any number of messages: without credit it would drop what is too much.
+    The broker may keep any number of messages, since without credit it would drop what is too much,
+    and may send as many without a PUBACK as the sender.
     """
     module = "tests.bench.works.plain_paho"
     size = sum(path.stat().st_size for path in files)
-    settings = ["max_queued_messages 0", f"max_inflight_messages {_FLYING}"]
+    settings = ["max_queued_messages 0", f"max_inflight_messages {FLYING}"]
     broker = start_broker(kind="mosquitto", folder=folder / "broker", settings=settings)
     try:
         with _python(module, "receive", broker.port, folder, size) as receiver:

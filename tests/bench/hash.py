@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 
-from . import cost
-from .cost import Cost
+from .cost import Cost, run
 from .footage import Footage, record
 from .plan import Plan
-from .rows import GB, Goal, Row, spread
+from .rows import Goal, Row, loads, rates
 from .turns import take_turns
 from .worker import apart
 
@@ -30,16 +28,11 @@ def measure(plan: Plan) -> list[Row]:
     sides = {name: partial(_ours, footage, what) for name, what in OURS.items()}
     sides[RIVAL] = partial(_b3sum, footage)
     costs = take_turns("hash", sides, plan.pairs)
-    shutil.rmtree(footage.home)
+    fast, busy = rates(costs, footage.size), loads(costs, footage.size)
     goal = {"chunks + manifest": Goal(3, "≤", 1.1)}
-    size = footage.size
-    loads = {name: spread([one.cpu * GB / size for one in found]) for name, found in costs.items()}
-    rates = {
-        name: spread([size / 1e6 / one.wall for one in found]) for name, found in costs.items()
-    }
     return [
-        *(Row(name, "CPU s/GB", loads[name], RIVAL, loads[RIVAL], goal.get(name)) for name in OURS),
-        *(Row(name, "MB/s", rates[name], RIVAL, rates[RIVAL]) for name in OURS),
+        *(Row(name, "CPU s/GB", busy[name], RIVAL, busy[RIVAL], goal.get(name)) for name in OURS),
+        *(Row(name, "MB/s", fast[name], RIVAL, fast[RIVAL]) for name in OURS),
     ]
 
 
@@ -51,4 +44,4 @@ def _ours(footage: Footage, what: str) -> Cost:
 
 def _b3sum(footage: Footage) -> Cost:
     footage.warm()
-    return cost.run(["b3sum", "--num-threads", "1", *footage.files])
+    return run(["b3sum", "--num-threads", "1", *footage.files])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +44,6 @@ def measure(plan: Plan) -> list[Row]:
     for number in range(min(ROUNDS, plan.pairs)):
         say(f"memory: {number + 1} of {min(ROUNDS, plan.pairs)}")
         rounds.append(_docked(plan.folder / "line", homes, clips))
-    shutil.rmtree(plan.folder / "recorders")
     rows = []
     for name, most in GOALS.items():
         peaks = spread([after.peaks[name] / MIB for _, after in rounds])

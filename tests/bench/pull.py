@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from . import cost
-from .cost import Cost
+from .cost import Cost, run
 from .footage import Footage, record
 from .plan import Plan
-from .rows import GB, Goal, Row, spread
+from .rows import Goal, Row, loads, rates, spread
 from .turns import take_turns
 from .worker import apart
 
@@ -43,7 +42,6 @@ def measure(plan: Plan) -> list[Row]:
     for name, steps in ((COPY, _copy), (DD, _dd), (DROPPED, _copy_dropped)):
         sides[name] = partial(_rival, footage, plan.folder / "copy", steps)
     costs = take_turns("pull", sides, plan.pairs)
-    shutil.rmtree(footage.home)
     return _rows(costs, ledger, footage.size)
 
 
@@ -63,7 +61,7 @@ def _ours(
     finally:
         shutil.rmtree(state)
     ledger.append(read["ledger"])
-    return cost.Cost(read["wall"], read["cpu"])
+    return Cost(read["wall"], read["cpu"])
 
 
 Steps = Callable[[Footage, Path], list[list[str | Path]]]
@@ -73,7 +71,7 @@ def _rival(footage: Footage, target: Path, steps: Steps) -> Cost:
     footage.warm()
     target.mkdir()
     try:
-        return cost.run(*steps(footage, target))
+        return run(*steps(footage, target))
     finally:
         shutil.rmtree(target)
 
@@ -111,15 +109,12 @@ def _dd(footage: Footage, target: Path) -> list[list[str | Path]]:
 
 
 def _rows(costs: dict[str, list[Cost]], ledger: dict[str, list[float]], size: int) -> list[Row]:
-    rates = {
-        name: spread([size / 1e6 / one.wall for one in found]) for name, found in costs.items()
-    }
-    loads = {name: spread([one.cpu * GB / size for one in found]) for name, found in costs.items()}
+    fast, busy = rates(costs, size), loads(costs, size)
     rate_goal, cpu_goal = Goal(1, "≥", 0.95), Goal(2, "≤", 0.6)
-    rows = [Row(name, RATE, rates[name], COPY, rates[COPY], rate_goal) for name in OURS]
-    rows += [Row(name, RATE, rates[name], DROPPED, rates[DROPPED]) for name in OURS]
-    rows += [Row(name, CPU, loads[name], DD, loads[DD], cpu_goal) for name in OURS]
-    rows += [Row(name, CPU, loads[name], COPY, loads[COPY]) for name in OURS]
+    rows = [Row(name, RATE, fast[name], COPY, fast[COPY], rate_goal) for name in OURS]
+    rows += [Row(name, RATE, fast[name], DROPPED, fast[DROPPED]) for name in OURS]
+    rows += [Row(name, CPU, busy[name], DD, busy[DD], cpu_goal) for name in OURS]
+    rows += [Row(name, CPU, busy[name], COPY, busy[COPY]) for name in OURS]
     for name, within in ledger.items():
         shares = [100 * part / one.cpu for part, one in zip(within, costs[name], strict=True)]
         goal = Goal(13, "≤", 5, of_ratio=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
+
+from .cost import Cost
 
 GB = 1e9
 MIB = 1024 * 1024
@@ -112,6 +114,25 @@ HEADINGS = ("what", "ours", "rival", "ratio", "goal", "verdict")
 
 def spread(figures: Sequence[float]) -> Spread:
     return Spread(tuple(figures))
+
+
+Costs = Mapping[str, Sequence[Cost]]
+"""What each side cost, round by round."""
+
+
+def rates(costs: Costs, size: int) -> dict[str, Spread]:
+    """MB/s of each side, for `size` bytes."""
+    return {name: spread([size / 1e6 / one.wall for one in found]) for name, found in costs.items()}
+
+
+def loads(costs: Costs, size: int) -> dict[str, Spread]:
+    """CPU seconds per GB of each side."""
+    return {name: spread([one.cpu * GB / size for one in found]) for name, found in costs.items()}
+
+
+def times(costs: Costs) -> dict[str, Spread]:
+    """Milliseconds of each side."""
+    return {name: spread([one.wall * 1000 for one in found]) for name, found in costs.items()}
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -15,7 +15,7 @@ from .cost import Cost, Failed, run
 from .footage import record
 from .line import Line
 from .plan import Plan
-from .rows import Goal, Row, spread
+from .rows import Goal, Row, spread, times
 from .turns import Side, take_turns
 from .worker import ROOT, apart
 
@@ -59,7 +59,7 @@ def measure(plan: Plan) -> list[Row]:
             COLD: partial(_cold, plan.folder / "docked", home),
         }
         costs = take_turns("start", sides, plan.pairs)
-    wall = {name: spread([one.wall * 1000 for one in found]) for name, found in costs.items()}
+    wall = times(costs)
     cpu = {name: spread([one.cpu * 1000 for one in found]) for name, found in costs.items()}
     return [
         *(Row(name, "ms", wall[name], PYTHON, wall[PYTHON]) for name in STARTS),

@@ -14,7 +14,7 @@ from .cost import Cost, Meter
 from .footage import Footage, record
 from .line import Line, lay_out
 from .plan import Plan
-from .rows import GB, MIB, Goal, Row, Spread, spread
+from .rows import GB, MIB, Goal, Row, Spread, loads, rates, spread
 from .turns import Side, take_turns
 from .worker import apart
 
@@ -59,7 +59,6 @@ def measure(plan: Plan) -> list[Row]:
         if not why_not:
             sides[name] = partial(_rival, carry, plan.folder / "rival", footage)
     costs = take_turns("uplink", sides, plan.pairs)
-    shutil.rmtree(footage.home)
     return _rows(costs, {name: why_not for name, (_, why_not) in rivals.items()}, footage.size)
 
 
@@ -93,14 +92,10 @@ def _rival(carry: Callable[[tuple[Path, ...], Path], Cost], folder: Path, footag
 
 
 def _rows(costs: dict[str, list[Cost]], why_not: dict[str, str], size: int) -> list[Row]:
-    rates = {
-        name: spread([size / 1e6 / one.wall for one in found]) for name, found in costs.items()
-    }
-    loads = {name: spread([one.cpu * GB / size for one in found]) for name, found in costs.items()}
     rows = []
     for unit, figures, goals in (
-        ("MB/s", rates, {RSYNC: Goal(6, "≥", 0.9)}),
-        ("CPU s/GB", loads, {SSH: Goal(7, "≤", 0.5)}),
+        ("MB/s", rates(costs, size), {RSYNC: Goal(6, "≥", 0.9)}),
+        ("CPU s/GB", loads(costs, size), {SSH: Goal(7, "≤", 0.5)}),
     ):
         for name in OURS:
             rows += [

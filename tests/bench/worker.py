@@ -18,7 +18,7 @@ from typing import Any
 
 from hwsim.leash import leashed
 
-from .cost import Cost, Failed
+from .cost import Failed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,11 +44,6 @@ class Stopwatch:
 
     def read(self) -> dict[str, float]:
         return {"wall": time.perf_counter() - self._began, "cpu": _own_cpu() - self._cpu}
-
-
-def cost(read: dict[str, float]) -> Cost:
-    """What a worker's stopwatch showed."""
-    return Cost(read["wall"], read["cpu"])
 
 
 def _own_cpu() -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from secrets import randbelow
+from typing import Any
 
 import click
 
@@ -15,38 +17,64 @@ from .outcome import Run, campaign
 from .unplugs import one_unplug
 from .week import one_week
 
+Command = Callable[..., Any]
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def campaigns() -> None:
     """Hurt a whole system of real processes, many times, and prove that nothing is lost."""
 
 
-def _add(
-    name: str,
-    one: Callable[[Run], None],
-    runs: int,
-    about: str,
-    prepare: Callable[[], None] | None = None,
-) -> None:
-    @campaigns.command(name, help=about)
-    @click.option("--runs", type=click.IntRange(1), default=runs, show_default=True)
-    @click.option(
-        "--seed", type=int, default=None, help="Of the first run; each next has one more."
-    )
-    def command(runs: int, seed: int | None) -> None:
-        if prepare:
-            prepare()
-        first = randbelow(2**31) if seed is None else seed
-        outcome = campaign(name, range(first, first + runs), one)
-        click.echo(outcome.line())
-        sys.exit(0 if outcome.good else 1)
+def _options(runs: int) -> Callable[[Command], Command]:
+    number = click.option("--runs", type=click.IntRange(1), default=runs, show_default=True)
+    seed = click.option("--seed", type=int, help="Of the first run; each next one has one more.")
+    return lambda command: number(seed(command))
 
 
-_add("kills", one_kill, 200, "SIGKILL to dock, archive and broker at random moments.")
-_add("unplugs", one_unplug, 50, "A recorder is unplugged at random USB transfers, and comes back.")
-_add("week", one_week, 1, "3,000 clips while the broker is away for a week.")
-_add("gigabyte", one_gigabyte, 1, "1 GiB through the whole way, checked with stock tools.")
-_add("full-disk", one_full_disk, 6, "The dock's disk is too small for what is docked.", inside)
+def _do(name: str, one: Callable[[Run], None], runs: int, seed: int | None) -> None:
+    first = randbelow(2**31) if seed is None else seed
+    outcome = campaign(name, range(first, first + runs), one)
+    click.echo(outcome.line())
+    sys.exit(0 if outcome.good else 1)
+
+
+@campaigns.command()
+@_options(200)
+def kills(runs: int, seed: int | None) -> None:
+    """SIGKILL to dock, archive and broker at random moments."""
+    _do("kills", one_kill, runs, seed)
+
+
+@campaigns.command()
+@_options(50)
+def unplugs(runs: int, seed: int | None) -> None:
+    """A recorder is unplugged at random USB transfers, and comes back in some bay."""
+    _do("unplugs", one_unplug, runs, seed)
+
+
+@campaigns.command()
+@_options(1)
+@click.option("--clips", type=click.IntRange(1), default=3000, show_default=True)
+def week(runs: int, seed: int | None, clips: int) -> None:
+    """Recorders keep coming while the broker is away for a week."""
+    _do("week", partial(one_week, clips=clips), runs, seed)
+
+
+@campaigns.command()
+@_options(1)
+def gigabyte(runs: int, seed: int | None) -> None:
+    """1 GiB through the whole way, checked with stock tools."""
+    _do("gigabyte", one_gigabyte, runs, seed)
+
+
+@campaigns.command()
+@_options(6)
+@click.option("--disk", type=click.Choice(["ext4", "tmpfs"]), default="ext4", show_default=True)
+def full_disk(runs: int, seed: int | None, disk: str) -> None:
+    """The dock's disk is too small for what is docked; ext4 needs root."""
+    inside()
+    _do("full-disk", partial(one_full_disk, kind=disk), runs, seed)
+
 
 if __name__ == "__main__":
     campaigns(prog_name="python -m tests.campaign")

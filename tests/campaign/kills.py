@@ -24,6 +24,10 @@ LONGEST_PAUSE = 1.5
 START_TAKES = 1.5
 """Seconds from the start of the processes to the first receipt, about."""
 
+REACHES = (0.005, 0.05, 0.3)
+"""Seconds: how far behind the beginning of a call its kill may fall. Reading back 30 MiB takes
+the longest of these."""
+
 DOCK_DOOMS = (
     "agent.spool.intake:Intake.write",
     "agent.spool.intake:Intake.finish",
@@ -58,7 +62,7 @@ def plan(random: Random, clips: int, steps: int, victim: str) -> list[Blow]:
         where = random.choice(DOCK_DOOMS if victim == "dock" else ARCHIVE_DOOMS)
         often = where.endswith(("write", "read_chunk"))
         nth = random.randint(1, steps if often else clips)
-        doom = Doom(where, nth, random.uniform(0.0, 0.05))
+        doom = Doom(where, nth, random.choice(REACHES) * random.random())
     first, second = sorted(random.choices(range(clips), k=2))
     blows = [Blow(victim, first, _moment(random, first), random.random(), doom)]
     if random.random() < 0.3:
@@ -90,10 +94,13 @@ def one_kill(run: Run) -> None:
 
 
 def _record(yard: Yard, random: Random) -> list[int]:
-    """Two to four recorders, docked at once; the sizes of their clips."""
+    """Two to four recorders, docked at once, now and then with a big clip; the clips' sizes."""
     made: list[int] = []
+    big = random.random() < 0.25
     for number in range(1, random.randint(2, 4) + 1):
         sizes = [random.randint(MIB // 5, 6 * MIB) for _ in range(random.randint(1, 3))]
+        if big and number == 1:
+            sizes[0] = random.randint(16, 32) * MIB
         yard.plug(yard.record(number, sizes, random), f"1-1.{number}")
         made += sizes
     return made
@@ -110,7 +117,8 @@ def _strike(run: Run, yard: Yard, evidence: Evidence, blow: Blow) -> None:
         run.must(until(lambda: not yard.alive(blow.victim), DIES_SECONDS), f"{blow} never struck")
         run.must(yard.ended(blow.victim) == -signal.SIGKILL, f"{blow.victim} ended by itself")
     run.note(f"{blow}; clips were {dict(evidence.states())}")
-    run.counts[f"kills of {blow.victim}"] += 1
+    where = f" in {blow.doom.where.rpartition(':')[2]}" if blow.doom else ""
+    run.counts[f"kills of {blow.victim}{where}"] += 1
     run.check(evidence.receipted_but_not_archived(), f"when {blow.victim} was killed")
     time.sleep(blow.pause)
     yard.start(blow.victim)

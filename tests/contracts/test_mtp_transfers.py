@@ -262,6 +262,42 @@ def test_what_cannot_be_claimed_says_what_to_do(
     assert words in str(raised.value)
 
 
+class Unlisted(MemoryBus):
+    """A bus that cannot be listed for a while."""
+
+    failing = False
+
+    def enumerate_devices(self) -> Any:
+        if self.failing:
+            raise USBError("told by libusb", errno=errno.ENOMEM)
+        return super().enumerate_devices()
+
+
+def test_a_bus_that_is_not_listed_for_once_loses_nobody() -> None:
+    bus = Unlisted()
+    bus.plug(PORT, PtpFace(small_body()))
+    usb = UsbBus(bus)
+    before = usb.list_devices()
+    bus.failing = True
+    assert usb.list_devices() == before
+    with pytest.raises(RecorderGone):
+        usb.open_still_image(before[0])
+    bus.failing = False
+    assert usb.list_devices() == before
+
+
+@pytest.mark.parametrize(("empties", "enough"), [(16, True), (17, False)])
+def test_a_few_empty_packets_are_passed_over(empties: int, enough: bool) -> None:
+    bus = MemoryBus()
+    bus.plug(PORT, Script(b"data", (False, False, empties), []))
+    session = Session(linked(bus), TestClock())
+    if enough:
+        assert session.ask(READ, 1, 0, 4, most=4).data == b"data"
+    else:
+        with pytest.raises(RecorderMisbehaved, match="empty packets"):
+            session.ask(READ, 1, 0, 4, most=4)
+
+
 def test_a_device_without_a_fitting_interface_is_refused() -> None:
     class Printer(PtpFace):
         @property

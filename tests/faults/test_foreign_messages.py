@@ -12,9 +12,11 @@ import pytest
 from blake3 import blake3
 
 from agent.clock import to_text
+from agent.custody.envelopes import seal
 from agent.custody.keys import SecretKey
+from agent.model import CHUNK_BYTES
 from agent.wire.chunk import Chunk, encode
-from agent.wire.contract import Receipt, up
+from agent.wire.contract import RECEIPT_TYPE, Receipt, down, up
 from hwsim.body import StillClock
 from tests.campaign.books import Row
 from tests.campaign.evidence import Evidence
@@ -26,19 +28,21 @@ from .foreign import (
     DOCK,
     MIB,
     RECEIVER,
+    Ear,
     Word,
     forged_answers,
     forged_offers,
     forged_receipts,
     never,
     noise,
+    presence,
     say,
     topics,
 )
 
 DAY = 86_400.0
 SPOOLED_SECONDS = 60.0
-HEARD_SECONDS = 3.0
+HEARD_SECONDS = 2.0
 SIZES = ([MIB, 3 * MIB], [2 * MIB, MIB // 2])
 
 
@@ -59,13 +63,21 @@ class Town:
     def say(self, words: list[Word], *, retain: bool = False) -> None:
         say(self.yard.world.broker.port, words, retain=retain)
 
+    def offers_to(self, receivers: list[Word]) -> list[bytes]:
+        """Let receivers be heard of, and wait for the dock's offers: those, one of each clip."""
+        with Ear(self.yard.world.broker.port, up(DOCK, "offer")) as ear:
+            self.say(receivers)
+            offered = until(lambda: len(set(ear.payloads)) == 4, SPOOLED_SECONDS)
+        assert offered, f"{len(set(ear.payloads))} offers"
+        return list(dict.fromkeys(ear.payloads))
+
     def clips(self) -> list[Row]:
         return self.evidence.ledger()
 
     def heard(self, where: str, words: str) -> bool:
         """Whether the log of dock or archive says so before long."""
         log = self.yard.log(where)
-        return until(lambda: words in log.read_text("utf-8"), HEARD_SECONDS)
+        return until(lambda: words in log.read_text("utf-8"), SPOOLED_SECONDS)
 
     def all_arrives(self, *, untroubled: bool = True) -> None:
         settle(self.run, self.yard, self.evidence, untroubled=untroubled)
@@ -98,22 +110,21 @@ def test_noise_that_the_broker_keeps_stops_nothing(town: Town) -> None:
 
 
 def test_forged_answers_may_delay_but_nothing_counts_as_archived(town: Town) -> None:
+    receivers = [presence(RECEIVER), presence("another")]
     lies = [w for c in town.clips() for w in forged_answers(c["id"], c["blake3"], c["size"])]
+    town.offers_to(receivers)
     town.say(lies)
     assert not until(lambda: town.evidence.states()["receipted"], HEARD_SECONDS)
     town.yard.start("archive")
-    town.say(lies)
+    town.say([*receivers, *lies, presence(RECEIVER, online=False)])
     town.all_arrives()
 
 
-def test_a_forged_no_puts_a_clip_off_for_a_day_and_the_others_arrive(town: Town) -> None:
+def test_a_forged_no_puts_clips_off_for_a_day_and_loses_none(town: Town) -> None:
+    town.offers_to([presence(RECEIVER)])
+    town.say([never(clip["id"], clip["blake3"]) for clip in town.clips()])
+    assert until(lambda: town.evidence.states()["refused"] == 4, SPOOLED_SECONDS)
     town.yard.start("archive")
-    assert until(lambda: town.yard.up("archive"), SPOOLED_SECONDS)
-    for clip in town.clips():
-        town.say([never(clip["id"], clip["blake3"])])
-    done = ("receipted", "refused")
-    states = town.evidence.states
-    assert until(lambda: sum(states()[each] for each in done) == 4, SPOOLED_SECONDS), states()
     town.yard.later(DAY + 60)
     town.all_arrives()
 
@@ -146,9 +157,10 @@ def test_forged_receipts_are_worth_nothing(town: Town) -> None:
 
 
 def test_a_receipt_is_not_taken_from_what_the_broker_kept(town: Town) -> None:
+    """Not even one that the archive itself signed."""
     key = SecretKey.load_or_make(town.yard.world.archive / "keys" / "archive.pem")
-    words = [w for c in town.clips() for w in forged_receipts(receipt_for(c), key, town.random)]
-    town.say(words, retain=True)
+    receipt = seal(RECEIPT_TYPE, receipt_for(town.clips()[0]).encode(), key)
+    town.say([(down(DOCK, "receipt"), receipt)], retain=True)
     town.yard.kill("dock")
     town.yard.start("dock")
     assert town.heard("dock", "receipt ignored: kept by the broker")
@@ -173,16 +185,25 @@ def test_offers_and_chunks_of_strangers_leave_nothing_at_the_archive(town: Town)
 
 
 def test_chunks_by_a_stranger_are_found_before_any_receipt(town: Town) -> None:
-    """They bear the right digest of the wrong bytes, so only the whole tells."""
-    data = town.random.randbytes(MIB // 4)
-    chunk = Chunk(0, blake3(data).digest(), data)
-    words = [
-        (up(DOCK, "chunk", RECEIVER, clip["id"]), encode(Chunk(at, chunk.digest, data)))
-        for clip in town.clips()
-        for at in range(0, clip["size"] - MIB // 4, MIB // 4)
-    ]
+    """They bear the right digest of the wrong bytes, so only the whole tells. The dock is cut off
+    meanwhile, so that nothing of its own comes first."""
+    offers = town.offers_to([presence(RECEIVER)])
+    town.yard.world.link.cut()
     town.yard.start("archive")
-    partial = town.evidence.archive / "partial"
-    assert until(lambda: partial.exists() and any(partial.iterdir()), SPOOLED_SECONDS)
-    town.say(words)
+    assert until(lambda: town.yard.up("archive"), SPOOLED_SECONDS)
+    town.say([(up(DOCK, "offer"), offer) for offer in offers])
+    clips = town.clips()
+    partial, quarantine = (town.evidence.archive / name for name in ("partial", "quarantine"))
+    assert until(lambda: len(list(partial.iterdir())) == len(clips), SPOOLED_SECONDS)
+    town.say([word for clip in clips for word in wrong_chunks(clip, town.random)])
+    assert until(lambda: len(list(quarantine.iterdir())) == len(clips), SPOOLED_SECONDS)
+    assert town.evidence.deliveries() == []
+    town.yard.world.link.mend()
     town.all_arrives(untroubled=False)
+
+
+def wrong_chunks(clip: Row, random: Random) -> Iterator[Word]:
+    for at in range(0, clip["size"], CHUNK_BYTES):
+        data = random.randbytes(min(CHUNK_BYTES, clip["size"] - at))
+        chunk = Chunk(at, blake3(data).digest(), data)
+        yield up(DOCK, "chunk", RECEIVER, clip["id"]), encode(chunk)

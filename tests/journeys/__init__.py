@@ -1,0 +1,1 @@
+"""The campaigns of `tests.campaign` with few runs, for every commit."""

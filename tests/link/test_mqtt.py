@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from statistics import median
 
 import pytest
 
@@ -283,6 +284,23 @@ def test_waking_and_acknowledgements_end_a_wait(broker: Broker, start: Start) ->
     assert link.next(30) is None
     assert time.monotonic() - began < 10
     assert link.pending <= 4
+
+
+def test_delayed_acknowledgements_of_tcp_do_not_hold_chunks_up(
+    broker: Broker, start: Start
+) -> None:
+    """With them, and Nagle's algorithm in the broker, every few chunks take 40 ms or more."""
+    link = start(broker)
+    await_event(link, Connected)
+    took: list[float] = []
+    for _ in range(80):
+        began = time.monotonic()
+        while link.pending < 8:
+            assert link.publish("t/b/x", bytes(256 * 1024))
+        while link.pending > 4:
+            link.next(1)
+        took.append(time.monotonic() - began)
+    assert median(took) < 0.025
 
 
 def eventually(what: Callable[[], bool], seconds: float = 20.0) -> bool:

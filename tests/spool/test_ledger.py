@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 def ledger(path: Path, clock: HandClock) -> Iterator[Ledger]:
     ledger = Ledger(path, clock)
     yield ledger
-    ledger.close()
+    ledger._let_go()
 
 
 def seen(ledger: Ledger, number: int = 1, size: int = 1000) -> ClipId:
@@ -168,7 +168,7 @@ def test_attempts_are_counted_until_there_is_progress(ledger: Ledger) -> None:
     ledger.progressed(clip)
     entry = ledger.find(clip)
     assert entry is not None
-    assert (entry.attempts, entry.due) == (0, None)
+    assert (entry.attempts, entry.due, entry.reason) == (0, None, "")
 
 
 def test_what_may_go_is_given_oldest_first_and_what_waits_is_not(ledger: Ledger) -> None:
@@ -241,6 +241,20 @@ def test_ticking_writes_now_and_then_only(ledger: Ledger, clock: HandClock) -> N
     assert saved() == before + 30
 
 
+def test_a_call_that_changes_nothing_does_not_put_off_the_saving(
+    ledger: Ledger, clock: HandClock
+) -> None:
+    clip = spooled(ledger)
+    clock.elapsed += 29
+    ledger.progressed(clip)
+    clock.elapsed += 1
+    ledger.tick()
+    ledger._let_go()
+    again = Ledger(ledger._database.path, HandClock())
+    assert again.running == 30
+    again.close()
+
+
 def test_a_contact_that_a_crash_left_open_is_closed_at_the_next_start(
     path: Path, clock: HandClock
 ) -> None:
@@ -282,6 +296,7 @@ def test_clips_can_be_listed_by_state_recorder_and_beginning_of_the_id(ledger: L
     assert [entry.clip for entry in ledger.entries(recorder=IDENTITY.serial, limit=1)] == [two]
     assert ledger.entries(recorder="nobody") == []
     assert ledger.entries(prefix="' OR 1") == []
+    assert ledger.entries(recorder="\udcff", prefix="\udcff") == []
 
 
 def test_counts_follow_every_move(ledger: Ledger) -> None:
@@ -419,6 +434,20 @@ def test_the_view_reads_a_stopped_dock_and_leaves_no_file_behind(
     with LedgerView(path) as view:
         assert view.find(clip) is not None
     assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
+
+
+def test_the_view_reads_what_a_crash_left_and_changes_neither_file(
+    ledger: Ledger, path: Path, tmp_path: Path
+) -> None:
+    clip = spooled(ledger)
+    left = tmp_path / "left"
+    left.mkdir()
+    for name in ("ledger.db", "ledger.db-wal"):
+        (left / name).write_bytes((path.parent / name).read_bytes())
+    before = {each.name: each.read_bytes() for each in left.iterdir()}
+    with LedgerView(left / "ledger.db") as view:
+        assert view.find(clip) == ledger.find(clip)
+    assert {name: (left / name).read_bytes() for name in before} == before
 
 
 def test_the_view_cannot_write(ledger: Ledger, path: Path) -> None:

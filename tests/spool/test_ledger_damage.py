@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,9 @@ from agent.spool.states import State
 from agent.spool.view import LedgerView
 
 from .places import RECEIPT, START, HandClock, Place
+
+CASES = int(os.environ.get("BODYDOCK_CASES", "40"))
+"""Of each kind; a release tries thousands."""
 
 
 def used_ledger(root: Path, *, closed: bool) -> Path:
@@ -72,7 +76,7 @@ def test_damage_is_found_or_harmless(
     names = ("",) if closed else ("", "-wal")
     sound = {name: Path(f"{path}{name}").read_bytes() for name in names}
     found = 0
-    for number in range(40):
+    for number in range(CASES):
         random = Random(seed + number)
         for name, data in sound.items():
             Path(f"{path}{name}").write_bytes(data)
@@ -148,6 +152,30 @@ def test_a_damaged_ledger_is_moved_aside_and_footage_stays(
     assert place.ledger.counts()[State.SPOOLED] == (0, 0)
     place.take_in(b"footage" * 1000)  # pulled again
     place.close()
+
+
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_a_lost_ledger_is_not_passed_over_in_silence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    place = Place(tmp_path)
+    place.take_in(b"footage")
+    place.close()
+    path = tmp_path / "ledger.db"
+    if how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(b"")
+    with caplog.at_level(logging.CRITICAL):
+        place.open()
+    assert "THE LEDGER" in caplog.text
+    assert b"footage" in place.quarantined()
+
+
+def test_a_first_start_is_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        Place(tmp_path / "new" / "dock")
+    assert caplog.text == ""
 
 
 def test_ledgers_moved_aside_do_not_overwrite_each_other(tmp_path: Path) -> None:

@@ -173,7 +173,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def progressed(self, number: int) -> None:
         clip = self.anyone(number)
         self.ledger.progressed(clip)
-        self.change(clip, attempts=0, due=None)
+        if self.known[clip].attempts or self.known[clip].due:
+            self.change(clip, attempts=0, due=None, reason="")
 
     @rule(seconds=st.integers(0, 200), days=st.integers(-3650, 3650))
     def time_passes(self, seconds: int, days: int) -> None:

@@ -240,6 +240,7 @@ class Session:
             return
         self._running = None
         self._come_to_rest(running.operation, stalled=False)
+        self.check()
 
     # Trouble.
 

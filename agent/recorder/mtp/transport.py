@@ -82,11 +82,10 @@ class Transport:
 
     def head(self, expected: int, deadline: Deadline) -> Head:
         """The next container's head; about `expected` bytes are expected to follow it."""
-        for _ in range(EMPTY_LIMIT):
-            if self._held:
-                break
-            self._fetch(HEAD_BYTES + expected, deadline)
-        else:
+        for _ in range(1 + EMPTY_LIMIT):
+            if not self._held:
+                self._fetch(HEAD_BYTES + expected, deadline)
+        if not self._held:
             raise RecorderMisbehaved("sends nothing but empty packets")
         head = decode_head(self._held)
         self._held = self._held[HEAD_BYTES:]

@@ -3,9 +3,10 @@
     python -m tests.bench.works.dock dock.toml [RECORDER…]
 
 It writes a line of JSON for each thing that happened first, with the moment (monotonic clock, which
-is the same in all processes): `plugged`, `enumerated` (PyUSB was shown a device), `spooled` (a
-clip's first bytes were handed to the spool's file). Recorder n is plugged into port 1-1.n; with
-`--after` only when so many seconds have passed, so that the daemon is found resident.
+is the same in all processes): `polled` (it looked at the bus), `plugged`, `enumerated` (it was
+shown a device), `spooled` (a clip's first bytes were handed to the spool's file). Recorder n is
+plugged into port 1-1.n; with `--after` only when so many seconds have passed, so that the daemon
+is found resident.
 """
 
 from __future__ import annotations
