@@ -19,10 +19,11 @@ import sqlite_utils
 
 from agent.archive.records import FOOTAGE, SCHEMA, TABLES, ClipRow, DockRow, ObjectRow
 from agent.custody.keys import PublicKey, public_key
-from agent.errors import ConfigError, StoreBroken
+from agent.errors import ConfigError, Malformed, StoreBroken
 from agent.wire.contract import Manifest, Receipt
 
 _FULL = 2
+_FATAL = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 R = TypeVar("R", ObjectRow, ClipRow, DockRow)
 
@@ -39,6 +40,8 @@ class CatalogueView:
     """Read-only sight of a catalogue, also while a receiver writes it.
 
     Every method raises `StoreBroken` where the file is missing, damaged or of another version.
+    After an input/output error or found damage nothing more is read or written: a page that
+    failed to sync counts as clean for the kernel, so a later "success" would prove nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,8 +52,10 @@ class CatalogueView:
 
     def _attach(self, uri: str) -> None:
         connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        connection.text_factory = _text
         self._db = sqlite_utils.Database(connection, execute_plugins=False)
         self._lock = threading.Lock()
+        self._broken = ""
 
     @contextmanager
     def _or_close(self) -> Iterator[None]:
@@ -72,6 +77,11 @@ class CatalogueView:
 
     def close(self) -> None:
         self._db.close()
+
+    def check(self) -> None:
+        """Raises `StoreBroken` once the file has failed; only opening it anew helps."""
+        if self._broken:
+            raise StoreBroken(f"failed before: {self._broken}", do="start the receiver anew")
 
     def meta(self, name: str) -> str:
         """A fact about the whole: `schema`, `archive`, `epoch`."""
@@ -119,8 +129,20 @@ class CatalogueView:
         """`ok`, or what SQLite finds wrong with the file."""
         return str(self._rows("pragma integrity_check(1)")[0]["integrity_check"])
 
+    @contextmanager
+    def _held(self, doing: str) -> Iterator[None]:
+        """Keep other threads out, translate errors, and remember those that end all work."""
+        with self._lock, _guarded(doing):
+            self.check()
+            try:
+                yield
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF in _FATAL:
+                    self._broken = f"catalogue: {doing}: {error}"
+                raise
+
     def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        with self._lock, _guarded("read"):
+        with self._held("read"):
             cursor = self._db.conn.execute(sql, values)
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
@@ -203,19 +225,19 @@ class Catalogue(CatalogueView):
             "manifest": offer.decode(),
             "receipt": envelope.decode(),
         }
-        with self._lock, _guarded("record"), self._db.atomic():
+        with self._held("record"), self._db.atomic():
             self._db.conn.execute(_KEEP_OBJECT, tuple(getattr(stored, n) for n in _OBJECT_NAMES))
             self._db.table("clip").upsert(delivery, pk=TABLES["clip"][1])
 
     def pin(self, dock: str, key: PublicKey, first_seen: str) -> None:
         """Remember a dock's key for good. A dock that has one keeps it."""
         row = {"dock": dock, "public_key": key.text, "first_seen": first_seen}
-        with self._lock, _guarded("pin"), self._db.atomic():
+        with self._held("pin"), self._db.atomic():
             self._db.table("dock").insert(row, ignore=True)
 
-    def pins(self) -> dict[str, PublicKey]:
-        """The remembered key of every dock."""
-        return {row.dock: public_key(row.public_key) for row in self.docks()}
+    def pins(self) -> dict[str, PublicKey | None]:
+        """The remembered key of every dock, None where its row no longer holds a key."""
+        return {str(row.dock): _pinned(row) for row in self.docks()}
 
 
 _OBJECT_NAMES = tuple(TABLES["object"][0])
@@ -225,6 +247,18 @@ _KEEP_OBJECT = (
     " sha256 = coalesce(sha256, excluded.sha256), sm3 = coalesce(sm3, excluded.sm3)"
 )
 """The first record of an object stands; digests that a later offer brought are added."""
+
+
+def _text(raw: bytes) -> str:
+    """Damaged text spoils its own row, not the whole query."""
+    return raw.decode("utf-8", "replace")
+
+
+def _pinned(row: DockRow) -> PublicKey | None:
+    try:
+        return public_key(str(row.public_key))  # damage may have changed the value's type, too
+    except Malformed:
+        return None
 
 
 def _one(rows: list[R]) -> R | None:

@@ -16,12 +16,20 @@ from pathlib import Path
 from agent.errors import StoreBroken, StoreFull
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_UNREADABLE = frozenset({errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA, errno.EILSEQ})
+"""How disks and file systems say that what was written is lost: a failed sector or block check
+(EIO, ENODATA, EILSEQ), or broken structures (EUCLEAN, EBADMSG on ext4 and XFS)."""
 
 
 def store_error(doing: str, error: OSError) -> StoreFull | StoreBroken:
     """What an operating-system error means to the archive."""
     what = f"{doing}: {error.strerror or error}"
     return StoreFull(what) if error.errno in _NO_ROOM else StoreBroken(what)
+
+
+def is_unreadable(error: OSError) -> bool:
+    """Whether a file's own bytes are lost, rather than memory, descriptors or rights short."""
+    return error.errno in _UNREADABLE
 
 
 @contextmanager
@@ -43,11 +51,16 @@ def sync(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and what is missing above it; every new name is synced into its parent."""
-    if path.is_dir():
-        return
-    make_folder(path.parent)
-    path.mkdir(mode=0o750, exist_ok=True)
+    """Make a folder and what is missing above it; when this returns its name is durable.
+
+    The name of one that is there is synced all the same: whoever made it may have been killed, or
+    failed, before the sync. Nothing is made in a folder whose own name was not synced before.
+    """
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(mode=0o750, exist_ok=True)
+    elif not os.access(path.parent, os.R_OK):
+        return  # a folder of the operator's, and the name in it was the operator's to make
     sync(path.parent)
 
 

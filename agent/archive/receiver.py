@@ -57,7 +57,10 @@ class Receiver:
         return self._key.public
 
     def run(self, stop: threading.Event) -> None:
-        """Serve until `stop` is set, then say good-bye and close everything."""
+        """Serve until `stop` is set, then say good-bye and close everything.
+
+        Raises `StoreBroken` once the catalogue has failed: only a new start may go on with it.
+        """
         with self._opened:
             self._link.start()
             while not stop.is_set():
@@ -70,7 +73,7 @@ class Receiver:
         store = Store(settings.root, settings.floor)
         store.make()
         self._key = SecretKey.load_or_make(settings.root / KEY)
-        catalogue = opening.enter_context(
+        self._catalogue = catalogue = opening.enter_context(
             Catalogue(
                 settings.root / CATALOGUE, archive=settings.archive, epoch=secrets.token_hex(16)
             )
@@ -119,6 +122,7 @@ class Receiver:
         if now - self._ticked >= TURN_S:
             self._ticked = now
             intake.tick()
+        self._catalogue.check()
 
     def _say(self, topic: str, payload: bytes) -> None:
         """Publish; what is lost on the way is asked for again by its dock."""

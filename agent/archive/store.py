@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
-from agent.archive.files import guarded, make_folder, replace_file, sync
+from agent.archive.files import guarded, is_unreadable, make_folder, replace_file, sync
 from agent.archive.partial import (
     DATA,
     OFFER,
@@ -38,6 +38,7 @@ from agent.archive.partial import (
 )
 from agent.archive.readback import compare, read_back
 from agent.errors import StoreBroken, StoreFull
+from agent.model import Digests
 from agent.wire.contract import JSON_LIMIT, Manifest
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Store:
         self._numbering = Lock()
 
     def make(self) -> None:
-        """Make the folders that are missing."""
+        """Make the folders that are missing; the names of all are durable afterwards."""
         with guarded("make store"):
             for folder in (self._objects, self._partials, self._quarantine):
                 make_folder(folder)
@@ -92,19 +93,19 @@ class Store:
     def object_is_sound(self, manifest: Manifest) -> bool:
         """Read an object back whole and hold it against a manifest.
 
-        True: sound, and file and names are synced. False: it lost its bytes and lies in
-        quarantine. A manifest that contradicts a sound object raises `DigestMismatch`.
+        True: sound, and file and names are synced. False: it lost its bytes, or the disk does
+        not give them back, and lies in quarantine. A manifest that contradicts a sound object
+        raises `DigestMismatch`.
         """
         path = self.object_path(manifest.blake3)
+        read = _read_object(path, manifest)
+        if isinstance(read, str):
+            self.quarantine_object(manifest.blake3, read)
+            return False
         with guarded("verify object"):
-            sync(path)
-            size, found = read_back(path, manifest)
             sync(path.parent)
             sync(self._objects)
-        if found.blake3 != manifest.blake3:
-            self.quarantine_object(manifest.blake3, f"BLAKE3 is now {found.blake3}")
-            return False
-        compare(manifest, size, found)
+        compare(manifest, *read)
         return True
 
     def objects(self, prefix: str) -> dict[str, Path]:
@@ -207,7 +208,7 @@ class Store:
 
     def quarantine_object(self, blake3: str, why: str) -> None:
         """Move a damaged object away, for a person to look at; its name becomes free."""
-        log.critical("object %s is damaged: %s; moved to quarantine", blake3, why)
+        log.critical("object %s is damaged: %s; it goes to quarantine", blake3, why)
         with self._numbering, guarded("quarantine"):
             case = self._next_case(_OBJECT_CASE)
             make_folder(case)
@@ -245,6 +246,21 @@ def kept_offer(folder: Path) -> bytes | None:
             return file.read(JSON_LIMIT)
     except FileNotFoundError:
         return None
+
+
+def _read_object(path: Path, manifest: Manifest) -> tuple[int, Digests] | str:
+    """Size and digests of an object as the disk gives them, or how it is damaged."""
+    with guarded("verify object"):
+        try:
+            sync(path)
+            size, found = read_back(path, manifest)
+        except OSError as error:
+            if not is_unreadable(error):
+                raise
+            return f"it cannot be read: {error.strerror or error}"
+    if found.blake3 != manifest.blake3:
+        return f"BLAKE3 is now {found.blake3}"
+    return size, found
 
 
 def _size(path: Path) -> int:

@@ -10,6 +10,7 @@ from agent.clock import Clock, to_text
 from agent.custody.envelopes import unseal
 from agent.custody.keys import PublicKey, public_key
 from agent.errors import Untrusted
+from agent.model import printable
 from agent.wire.contract import OFFER_TYPE, DockStatus
 
 log = logging.getLogger(__name__)
@@ -24,15 +25,29 @@ class KeyUnknown(Untrusted):
     retry = True
 
 
+class KeyLost(Untrusted):
+    """The dock's pinned key cannot be read any more; an operator may still configure it."""
+
+    retry = True
+
+
 class Trust:
-    """Keys by dock: those configured win, then the one pinned at first sight, for good."""
+    """Keys by dock: those configured win, then the one pinned at first sight, for good.
+
+    A dock whose pin is damaged is not met for the first time again: nobody's signature counts
+    for it until its key is configured.
+    """
 
     def __init__(
         self, configured: Mapping[str, PublicKey], catalogue: Catalogue, clock: Clock
     ) -> None:
         self._catalogue = catalogue
         self._clock = clock
-        self._known = {**catalogue.pins(), **configured}
+        pins = catalogue.pins()
+        self._known = {**{dock: key for dock, key in pins.items() if key}, **configured}
+        self._lost = pins.keys() - self._known.keys()
+        for dock in sorted(self._lost):
+            log.critical("%s", _key_lost(printable(dock)))
         self._announced: dict[str, PublicKey] = {}
 
     def announce(self, status: DockStatus) -> None:
@@ -55,9 +70,12 @@ class Trust:
     def unseal(self, dock: str, envelope: bytes) -> bytes:
         """The offer in an envelope that this dock signed.
 
-        The first good signature pins an announced key. Raises `KeyUnknown`, `Untrusted` for a
-        signature by another key than the dock's, `Malformed` for what is no offer.
+        The first good signature pins an announced key. Raises `KeyUnknown`, `KeyLost`,
+        `Untrusted` for a signature by another key than the dock's, `Malformed` for what is no
+        offer.
         """
+        if dock in self._lost:
+            raise _key_lost(dock)
         if known := self._known.get(dock):
             try:
                 return unseal(OFFER_TYPE, envelope, [known])
@@ -77,6 +95,13 @@ class Trust:
         self._known[dock] = key
         self._announced.pop(dock, None)
         log.info("dock %s is known from now on by key %s", dock, key.name)
+
+
+def _key_lost(dock: str) -> KeyLost:
+    return KeyLost(
+        f"the key that dock {dock} was known by is damaged in the catalogue",
+        do="put the dock's key into the archive's configuration",
+    )
 
 
 def _other_key(dock: str, known: PublicKey | None, what: str) -> Untrusted:
