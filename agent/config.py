@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
@@ -16,15 +17,16 @@ from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
 )
 
-from agent.errors import ConfigError
+from agent.errors import ConfigError, NotPermitted
+from agent.model import printable
 
 DOCK_FILE = Path("/etc/bodydock/dock.toml")
 ARCHIVE_FILE = Path("/etc/bodydock/archive.toml")
@@ -42,10 +44,48 @@ def parse_size(value: object) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def parse_path(value: object) -> Path:
+    """An absolute path; raises ValueError for anything else."""
+    if not isinstance(value, str) or not value.startswith("/"):
+        raise ValueError('a path is a text that begins with "/"')
+    return Path(value)
+
+
+def _matching(pattern: str, words: str) -> AfterValidator:
+    """A text of one form, described to people in `words`."""
+    form = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not form.fullmatch(value):
+            raise ValueError(words)
+        return value
+
+    return AfterValidator(check)
+
+
 ByteSize = Annotated[int, BeforeValidator(parse_size)]
-FilePath = Annotated[Path, Field(strict=False)]
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-KeyText = Annotated[str, StringConstraints(pattern=r"^ed25519:[0-9a-f]{64}$")]
+FilePath = Annotated[Path, BeforeValidator(parse_path)]
+Id = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+        "an id is 1 to 64 letters, digits, dots, dashes and underscores, no space",
+    ),
+]
+KeyText = Annotated[
+    str,
+    _matching(
+        r"ed25519:[0-9a-f]{64}",
+        'a key looks like "ed25519:" and 64 hex digits; `bodydock archive key` prints the '
+        "archive's, `bodydock key` the dock's",
+    ),
+]
+PortPath = Annotated[
+    str,
+    _matching(
+        r"\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}", 'a USB port is named by its path, such as "1-1.3"'
+    ),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 _OFFSET = re.compile(r"([+-])(\d\d):(\d\d)\Z")
@@ -57,10 +97,12 @@ def parse_zone(value: object) -> tzinfo:
         raise ValueError('a time zone is a text such as "Asia/Shanghai" or "+08:00"')
     if match := _OFFSET.match(value):
         away = timedelta(hours=int(match[2]), minutes=int(match[3]))
+        if away >= timedelta(hours=24):
+            raise ValueError(f"{value!r} is more than a day away from UTC")
         return timezone(-away if match[1] == "-" else away)
     try:
         return ZoneInfo(value)
-    except (ZoneInfoNotFoundError, OSError) as error:
+    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
         raise ValueError(f"{value!r} is no time zone that this machine knows") from error
 
 
@@ -76,7 +118,7 @@ class _Table(BaseModel):
 class Broker(_Table):
     """`[broker]`: where the MQTT broker is and how it lets us in."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1, max_length=253)] = "127.0.0.1"
     port: Port = 1883
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     username: str | None = None
@@ -128,8 +170,8 @@ class Recorders(_Table):
 class Bay(_Table):
     """`[[bay]]`: the name people know for one physical port, such as `1-1.3`."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=32)]
-    port: Annotated[str, StringConstraints(pattern=r"^\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}$")]
+    name: Annotated[str, _matching(r"[^\W_](?:.{0,31})", "a bay's name is 1 to 32 characters")]
+    port: PortPath
 
 
 class DockConfig(_Table):
@@ -145,6 +187,10 @@ class DockConfig(_Table):
     @property
     def ledger(self) -> Path:
         return self.dock.state / "ledger.db"
+
+    @property
+    def key(self) -> Path:
+        return self.dock.state / "keys" / "dock.pem"
 
     @property
     def bay_names(self) -> dict[str, str]:
@@ -174,7 +220,7 @@ C = TypeVar("C", DockConfig, ArchiveConfig)
 
 def load(kind: type[C], path: Path) -> C:
     """Read a configuration file. Raises `ConfigError` with file, line and reason of each fault."""
-    text = _read(path, FILE_LIMIT)
+    text = _read(path, FILE_LIMIT, "name another with --config")
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -209,7 +255,7 @@ def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
             "extra_forbidden": "unknown key",
             "missing": "is missing and has no default",
         }.get(fault["type"], fault["msg"].removeprefix("Value error, "))
-        faults.append(f"{path}:{line}: {'.'.join(map(str, where))}: {reason}")
+        faults.append(f"{path}:{line}: {printable('.'.join(map(str, where)))}: {reason}")
     return faults
 
 
@@ -238,12 +284,17 @@ def _parts(dotted: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in dotted.split("."))
 
 
-def _read(path: Path, limit: int) -> str:
+def _read(path: Path, limit: int, missing: str) -> str:
     try:
-        with path.open("rb") as file:
+        # Not to wait for a writer where somebody named a FIFO.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path}: is no regular file")
             raw = file.read(limit + 1)
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file", do="name another with --config") from error
+        raise ConfigError(f"{path}: no such file", do=missing) from error
+    except PermissionError as error:
+        raise NotPermitted(f"{path}: may not be read by this user") from error
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
     if len(raw) > limit:
@@ -255,4 +306,4 @@ def _read(path: Path, limit: int) -> str:
 
 
 def _secret(path: Path) -> str:
-    return _read(path, SECRET_LIMIT).rstrip("\r\n")
+    return _read(path, SECRET_LIMIT, "broker.password_file names it").rstrip("\r\n")

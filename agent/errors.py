@@ -53,6 +53,13 @@ class ConfigError(BodydockError):
     exit_code = 78
 
 
+class NotPermitted(BodydockError):
+    """This user may not read or write a file that the command needs."""
+
+    fault = Fault.OPERATOR
+    exit_code = 77
+
+
 class UsageError(BodydockError):
     """A command cannot be carried out as asked."""
 

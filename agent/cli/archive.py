@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from agent.cli.logs import start_logging
+from agent.cli.memory import keep_buffers
 from agent.cli.run import log_options
 from agent.cli.show import print_json, size_text
 from agent.cli.stopping import stop_on_signals
@@ -17,7 +18,7 @@ from agent.config import ARCHIVE_FILE, ArchiveConfig, load
 config_option = click.option(
     "--config",
     "path",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     default=ARCHIVE_FILE,
     show_default=True,
     help="The archive's configuration.",
@@ -41,6 +42,7 @@ def run(path: Path, log_format: str, log_level: str) -> int:
 
     config = load(ArchiveConfig, path)
     start_logging(form=log_format, level=log_level)
+    keep_buffers()
     settings = ArchiveSettings(
         archive=config.archive.id,
         receiver=config.archive.receiver,

@@ -1,7 +1,7 @@
 """The command `bodydock`: finds the subcommand, turns errors into words and exit codes.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 69 the other side is away, 77 no permission,
-78 bad configuration, 130 and 143 ended by a signal.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 77 no permission, or a
+key that cannot be used, 78 bad configuration, 130 and 143 ended by a signal.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _COMMANDS = {
     "archive": "agent.cli.archive:archive",
     "status": "agent.cli.status:status",
     "clips": "agent.cli.clips:clips",
+    "key": "agent.cli.run:key",
     "validate": "agent.cli.run:validate",
 }
 
@@ -71,4 +72,8 @@ def main() -> None:
         # `bodydock clips | head`: the reader has had enough. Spare Python's flush at exit.
         sys.stderr.close()
         sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        # A full disk behind standard output, a folder that vanished: no news for a traceback.
+        click.echo(f"bodydock: {error.filename or 'output'}: {error.strerror}", err=True)
+        sys.exit(77 if isinstance(error, PermissionError) else 1)
     sys.exit(code if isinstance(code, int) else 0)

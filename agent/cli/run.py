@@ -9,15 +9,17 @@ from typing import Any, TypeVar
 import click
 
 from agent.cli.logs import start_logging
+from agent.cli.memory import keep_buffers
 from agent.cli.stopping import stop_on_signals
 from agent.config import DOCK_FILE, DockConfig, load
+from agent.model import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 config_option = click.option(
     "--config",
     "path",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     default=DOCK_FILE,
     show_default=True,
     help="The dock's configuration.",
@@ -39,10 +41,11 @@ def run(path: Path, log_format: str, log_level: str) -> int:
     """Run the dock until SIGTERM: pull from recorders, send to the archive."""
     config = load(DockConfig, path)
     start_logging(form=log_format, level=log_level)
-    from agent.daemon import DockDaemon
+    keep_buffers()
+    from agent.daemon import run_dock
 
     with stop_on_signals() as stop:
-        DockDaemon(config).run(stop.event)
+        run_dock(config, stop.event)
     return stop.exit_code
 
 
@@ -53,4 +56,19 @@ def validate(path: Path) -> None:
     config = load(DockConfig, path)
     config.broker.password()
     bays = ", ".join(f"{bay.name} at port {bay.port}" for bay in config.bay) or "every USB port"
-    click.echo(f"{path}: good; dock {config.dock.id}, broker {config.broker.host}, bays: {bays}")
+    broker = f"{config.broker.host}:{config.broker.port}"
+    click.echo(
+        printable(
+            f"{path}: good; dock {config.dock.id}, broker {broker}, bays: {bays}, "
+            f"state in {config.dock.state}"
+        )
+    )
+
+
+@click.command()
+@config_option
+def key(path: Path) -> None:
+    """Print the dock's public key, which an archive pins; it is made on first use."""
+    from agent.custody.keys import SecretKey
+
+    click.echo(SecretKey.load_or_make(load(DockConfig, path).key).public.text)

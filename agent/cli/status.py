@@ -73,7 +73,9 @@ def uplink_line(uplink: Mapping[str, Any]) -> Text:
         return Text("uplink: broker reached, no archive there; footage is kept", style="yellow")
     archives = ", ".join(uplink["archive"])
     moving = size_text(uplink["in_flight"])
-    return Text(f"uplink: archive {archives}, {moving} on the way", style="green")
+    trouble = f"; newest trouble: {uplink['error']}" if uplink["error"] else ""
+    style = "yellow" if trouble else "green"
+    return Text(f"uplink: archive {archives}, {moving} on the way{trouble}", style=style)
 
 
 def bay_table(bays: Any) -> Table:

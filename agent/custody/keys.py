@@ -72,13 +72,18 @@ class SecretKey:
     def load_or_make(path: Path) -> SecretKey:
         """The key in `path` (PKCS #8 PEM); made there, `0600`, synced, if there is none.
 
-        Raises `KeyUnusable` where the file is readable by others or holds no Ed25519 key.
+        Raises `KeyUnusable` where the file is readable by others, holds no Ed25519 key, or can
+        be neither read nor made.
         """
         try:
+            if not path.exists():
+                _make(path)
             return _load(path)
-        except FileNotFoundError:
-            _make(path)
-            return _load(path)
+        except OSError as error:
+            raise KeyUnusable(
+                f"{path} can be neither read nor made: {error.strerror}",
+                do="check its folder's owner, permissions and free space",
+            ) from error
 
 
 def _load(path: Path) -> SecretKey:
@@ -89,7 +94,9 @@ def _load(path: Path) -> SecretKey:
     try:
         key = serialization.load_pem_private_key(text, password=None)
     except (ValueError, TypeError) as error:
-        raise KeyUnusable(f"{path} holds no private key") from error
+        raise KeyUnusable(
+            f"{path} holds no private key", do="bring it back from a backup, or move it away"
+        ) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyUnusable(f"{path} holds a key that is not Ed25519")
     return SecretKey(key)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from agent.clock import Clock
 from agent.custody.keys import SecretKey
-from agent.errors import ClipDamaged, Malformed, SpoolBroken, WrongState
+from agent.errors import ClipDamaged, Malformed, SpoolBroken, SpoolFull, WrongState
 from agent.model import ClipId
 from agent.uplink.actions import Action, Offer, Postpone, Progressed, Refuse, Send, Suspect
 from agent.uplink.doubts import Doubts
@@ -68,7 +68,7 @@ class Clerk:
         except WrongState as error:  # it left the spool meanwhile
             self.grumbles.about("clip not sent", str(error))
             return False
-        except SpoolBroken as error:
+        except (SpoolBroken, SpoolFull) as error:
             self.grumbles.about("clip cannot be read", str(error))
             self._postpone(clip, self.settings.verify_again, str(error))
             return False

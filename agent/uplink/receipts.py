@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from agent.clock import from_text
 from agent.custody.envelopes import unseal
 from agent.custody.keys import PublicKey
-from agent.errors import Malformed, ReceiptRejected
+from agent.errors import Malformed, ReceiptRejected, Untrusted
 from agent.model import printable
 from agent.spool.entry import Entry, ReceiptRecord
 from agent.wire.contract import RECEIPT_TYPE, Presence, Receipt, decode
@@ -22,7 +22,13 @@ def read(envelope: bytes, pinned: Sequence[PublicKey]) -> Receipt:
 
     Raises `Malformed` for what is none, `Untrusted` where no pinned key signed it.
     """
-    return decode(Receipt, unseal(RECEIPT_TYPE, envelope, pinned))
+    try:
+        payload = unseal(RECEIPT_TYPE, envelope, pinned)
+    except Untrusted as error:
+        raise Untrusted(
+            "a receipt that no pinned key signed", do="compare with `bodydock archive key`"
+        ) from error
+    return decode(Receipt, payload)
 
 
 def check(receipt: Receipt, *, dock: str, entry: Entry, presence: Presence | None) -> None:

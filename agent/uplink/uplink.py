@@ -14,7 +14,7 @@ from threading import Event as Flag
 from agent import __version__
 from agent.clock import Clock, to_text
 from agent.custody.keys import PublicKey, SecretKey
-from agent.errors import Malformed, ReceiptRejected, SpoolFull, Untrusted, WrongState
+from agent.errors import ClipDamaged, Malformed, ReceiptRejected, SpoolFull, Untrusted, WrongState
 from agent.link.mqtt import Arrived, Connected, Event, Lost
 from agent.model import CHUNK_BYTES, ClipId
 from agent.spool.states import State
@@ -116,13 +116,13 @@ class Uplink:
 
     def step(self) -> None:
         """Wait for something to do, for a second at most, and do it."""
-        event = self._link.next(self._patience())
+        patience = self._patience()
         try:
             for _ in range(EVENTS_AT_ONCE):
-                if event is None:
+                if (event := self._link.next(patience)) is None:
                     break
                 self._on_event(event)
-                event = self._link.next(0.0)
+                patience = 0.0
             self._go_on()
         except SpoolFull as error:  # the ledger could not note something: nothing follows from it
             self._grumbles.about("the ledger has no room", str(error))
@@ -162,7 +162,7 @@ class Uplink:
                 ignored = "kept by the broker, so it answers nothing of today"
             else:
                 ignored = handler(message.payload)
-        except (Malformed, Untrusted, ReceiptRejected, WrongState) as error:
+        except (ClipDamaged, Malformed, ReceiptRejected, Untrusted, WrongState) as error:
             ignored = str(error)
         if ignored:
             self._grumbles.about(f"{kind} ignored", ignored)
@@ -173,6 +173,12 @@ class Uplink:
         presence = decode(Presence, message.payload)
         if message.topic != presence_topic(presence.receiver):
             return f"receiver {presence.receiver} speaks on the topic of another"
+        if presence.keys and {key.text for key in self._pinned}.isdisjoint(presence.keys):
+            self._grumbles.about(
+                f"archive {presence.archive} is not trusted",
+                f"it signs with {', '.join(presence.keys)}, which this dock does not pin; "
+                "compare with what `bodydock archive key` prints there",
+            )
         return self._session.presence(presence, self._clock.monotonic())
 
     def _on_grant(self, payload: bytes) -> str:

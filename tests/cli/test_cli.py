@@ -120,6 +120,31 @@ def test_a_reader_that_has_had_enough(config: Path, tmp_path: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
+def test_no_room_behind_standard_output_is_said_in_words(config: Path, tmp_path: Path) -> None:
+    fill(tmp_path, "DCIM/A.mp4")
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "agent.cli", "clips", "--config", str(config)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert done.returncode == 1
+    assert b"No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_dock_has_a_public_key(config: Path) -> None:
+    told = bodydock("key", "--config", str(config)).stdout
+    assert told.startswith("ed25519:")
+    assert bodydock("key", "--config", str(config)).stdout == told
+
+
+def test_a_key_that_cannot_be_made_is_77(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("a file where a folder should be", "utf-8")
+    path = tmp_path / "archive.toml"
+    path.write_text(f'[archive]\nid = "a"\nreceiver = "a-1"\nroot = "{tmp_path}"\n', "utf-8")
+    done = bodydock("archive", "key", "--config", str(path))
+    assert done.returncode == 77
+    assert "can be neither read nor made" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3 * 2**40, "3.0 TiB")]
 )

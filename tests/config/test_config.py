@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -80,6 +81,30 @@ def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
     said = refusal(tmp_path, '[dock]\nid = "a b"\n[broker]\nkeepalive = 1\n')
     assert len(said.splitlines()) == 3
     assert "archive: is missing" in said
+
+
+def test_what_a_person_can_do_is_said(tmp_path: Path) -> None:
+    assert "`bodydock archive key`" in refusal(tmp_path, GOOD.replace(KEY, "ed25519:…"))
+    assert 'such as "1-1.3"' in refusal(tmp_path, GOOD + '[[bay]]\nname = "1"\nport = "left"\n')
+    assert 'begins with "/"' in refusal(tmp_path, GOOD.replace('"dock-1"', '"d"\nstate = "here"'))
+    assert "no time zone" in refusal(tmp_path, GOOD + '[recorders]\nzone = "../../etc"\n')
+    assert "a day away" in refusal(tmp_path, GOOD + '[recorders]\nzone = "+99:00"\n')
+
+
+def test_a_pipe_is_no_configuration_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="no regular file"):
+        load(DockConfig, tmp_path / "pipe")
+
+
+def test_a_missing_password_file_names_its_key(tmp_path: Path) -> None:
+    config = load(DockConfig, written(tmp_path, GOOD + '[broker]\npassword_file = "/nowhere"\n'))
+    with pytest.raises(ConfigError, match=r"broker\.password_file"):
+        config.broker.password()
+
+
+def test_a_fault_cannot_paint_the_terminal(tmp_path: Path) -> None:
+    assert "\x1b" not in refusal(tmp_path, GOOD + '[spool]\n"e\\u001b]0;x" = 1\n')
 
 
 def test_two_bays_on_one_port_are_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Waiting for an event that does not come makes the clock jump, so a week passes i
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from agent.link.mqtt import Arrived, Connected, Event, Lost
 from agent.model import CHUNK_BYTES, ClipId, Digests, Identity
 from agent.spool.entry import Entry, ReceiptRecord, Sealed, Sighting
 from agent.spool.states import State, check_move
-from agent.uplink.parts import Books
+from agent.uplink.parts import Books, Copies
 from agent.uplink.settings import UplinkSettings
 from agent.uplink.uplink import DEFAULTS, Uplink
 
@@ -250,7 +251,7 @@ class Dock:
         seed: int = 1,
         clock: ManualClock | None = None,
         ledger: Books | None = None,
-        copies: MemoryCopies | None = None,
+        copies: Copies | None = None,
         settings: UplinkSettings = DEFAULTS,
     ) -> None:
         contents = {n: content(n, size) for n, size in enumerate(sizes, 1)}
@@ -260,11 +261,11 @@ class Dock:
         }
         self.clock = clock or ManualClock()
         self.books = MemoryBooks(entries)
-        self.copies = copies or MemoryCopies(dict(self.data), self.books)
+        self.copies = MemoryCopies(dict(self.data), self.books)
         self.link = PlayedLink(self.clock)
         self.uplink = Uplink(
             dock=DOCK,
-            spool=self.copies,
+            spool=copies or self.copies,
             ledger=ledger or self.books,
             make_link=self.link,
             key=DOCK_KEY,
@@ -291,6 +292,14 @@ class Dock:
                 return False
             self.uplink.step()
         raise AssertionError("the uplink is busy with nothing")
+
+    def run_beside_a_thread(self, until: Callable[[], bool]) -> bool:
+        """Work until another thread, which lives in real time, has done its part."""
+        deadline = time.monotonic() + 20.0
+        while not until() and time.monotonic() < deadline:
+            self.uplink.step()
+            time.sleep(0.01)
+        return until()
 
     @property
     def done(self) -> bool:
