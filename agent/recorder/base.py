@@ -36,7 +36,9 @@ class Recorder(Protocol):
     def read(self, clip: Clip, offset: int, size: int) -> bytes:
         """`size` bytes from `offset`; fewer only where the clip ends, then exactly up to its end.
 
-        A recorder that gives less than it declared raises `RecorderMisbehaved`.
+        A recorder that gives less than it declared raises `RecorderMisbehaved`. At or past the
+        declared end the recorder is really asked: bytes from there mean that it holds more than
+        it declared, none that the clip ends where it says.
         """
         ...
 

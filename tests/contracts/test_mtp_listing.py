@@ -18,7 +18,8 @@ from agent.recorder.mtp.session import Session
 from agent.wire.ptp.codes import ALL, ASSOCIATION, Operation, Response
 from agent.wire.ptp.datasets import ObjectInfo
 from hwsim.faces.ptp_data import array_u32, string, u16, u32
-from tests.contracts.recorder import TestClock
+from tests.contracts.mtp import dock_mtp
+from tests.contracts.recorder import TestClock, small_body
 
 STORAGE = 0x00010001
 BY_HANDLE = frozenset({Operation.GET_OBJECT_HANDLES, Operation.GET_OBJECT_INFO})
@@ -167,6 +168,19 @@ def test_a_size_that_32_bits_do_not_hold_is_asked_for() -> None:
     assert found(Device({7: large})).objects == {7: large}
 
 
+@pytest.mark.parametrize(("listed", "asked"), [(5, 9), (9, 5), (5_000_000_000, 705_032_704)])
+def test_of_two_sizes_the_larger_is_believed(
+    listed: int, asked: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The list leaves out the format, so ObjectInfo is asked for and tells another size."""
+    device = Device({4: info("B.MP4", size=asked)})
+    rows = whole_row(4, info("B.MP4", size=listed), without=0xDC02)
+    device.property_list = u32(len(rows)) + b"".join(rows)
+    (one,) = found(device, BY_HANDLE | {Operation.GET_OBJECT_PROP_LIST}).objects.values()
+    assert one.size == max(listed, asked)
+    assert f"has {asked} bytes, or {listed} as listed" in caplog.text
+
+
 def test_a_flood_of_handles_ends_the_listing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "HANDLE_LIMIT", 10)
     few = {handle: info(f"{handle}.MP4") for handle in range(1, 11)}
@@ -193,18 +207,52 @@ def test_a_listing_that_takes_for_ever_ends() -> None:
         ("A.JPG", 0x3801, True),
         ("A", MP4, True),
         ("A.X7", 0xB980, True),
-        ("A.X7", 0x3000, False),
+        ("A.X7", 0x3000, True),
+        ("A", 0x3000, True),
         ("A.THM", 0x3801, False),
         ("A.LOG", 0x3004, False),
         ("A.TXT", MP4, False),
         ("A.M3U", 0xBA11, False),
         ("A.MP4", ASSOCIATION, False),
+        ("A.MP4", 0x3004, True),
+        ("A.X7", 0x3004, False),
+        ("AUTPRINT.MRK", 0x3006, False),
+        ("A.NMEA", 0x3004, True),
+        ("A.gps", 0x3000, True),
+        ("A.srt", 0x3004, True),
+        ("Thumbs.db", 0x3000, False),
+        (".nomedia", 0x3000, False),
+        (".hidden", 0x3000, False),
+        (".hidden", MP4, True),
+        (".A.MP4", 0x3000, True),
+        ("._A.MP4", MP4, False),
+        ("WPSettings.dat", 0x3000, False),
+        ("", 0x3000, True),
     ],
 )
-def test_footage_is_known_by_its_extension_else_by_its_format(
+def test_a_file_is_footage_unless_it_is_known_not_to_be(
     name: str, code: int, footage: bool
 ) -> None:
     assert is_footage(info(name, format=code)) is footage
+
+
+REAL_FORMATS = [
+    *("264", "265", "h264", "h265", "dav", "3gpp", "m2t", "m2ts", "mjpg", "mjpeg", "flv", "insv"),
+    *("lrv", "mp4.enc", "ts", "dat", "bin", "divx", "unheard"),
+]
+
+
+@pytest.mark.parametrize("code", [0x3000, MP4])
+@pytest.mark.parametrize("extension", REAL_FORMATS)
+def test_no_format_of_a_real_recorder_is_passed_over(extension: str, code: int) -> None:
+    for name in (f"REC_0001.{extension}", f"REC_0001.{extension.upper()}"):
+        assert is_footage(info(name, format=code))
+
+
+def test_what_is_left_on_the_recorder_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "agent.recorder.mtp")
+    assert list(dock_mtp(small_body()).recorder.clips())
+    assert "2 files are left as no footage: log 1, thm 1" in caplog.text
 
 
 def paths(things: dict[int, ObjectInfo]) -> list[str]:

@@ -21,17 +21,31 @@ SIZE_LIMIT = 1 << 63
 """No clip is as large; a recorder that says so lies."""
 _NAMELESS = "(no name)"
 
-_FOOTAGE = re.compile(
-    r"3g[2p]|aac|aiff?|amr|asf|avi|bmp|cr[23]|dng|flac|gif|h26[45]|hei[cf]|jfif|jpe?g|m2ts|m4[av]|"
-    r"mkv|mov|mp[234]|mpe?g|mts|mxf|nef|og[agv]|opus|orf|pcm|png|ra[fw]|rw2|tiff?|ts|vob|wav|web[mp]|"
-    r"wm[av]",
+_EVIDENCE = re.compile(
+    r"26[45]|3g[2p]|3gpp2?|aac|aiff?|amr|asf|avi|bmp|cr[23]|csv|dat|dav|dng|enc|flac|flv|gif|gps|gpx|"
+    r"h26[45]|hei[cf]|hevc|insv|jfif|jp[eg]|jpeg|lrv|m2ts?|m4[av]|mjpe?g|mk[av]|mov|mp[234]|mpe?g|mts|"
+    r"mxf|nef|nmea|og[agv]|opus|orf|pcm|png|ra[fw]|rw2|srt|tiff?|ts|vob|wav|web[mp]|wm[av]",
     re.IGNORECASE,
 )
+"""Extensions of footage, and of what lies beside it and is evidence too: tracks and subtitles that
+tell where and when. They count for more than a format code, since many recorders give the code of
+a text, or none, to whatever they do not know. What is not named here is taken all the same.
+"""
 _OTHER = re.compile(
-    r"bin|cfg|csv|ctg|dat|db|idx|inf|ini|json|log|nmea|srt|thm|txt|xml", re.IGNORECASE
+    r"cfg|conf|ctg|db|dll|exe|html?|idx|inf|ini|json|lnk|log|m3u8?|md|nomedia|pdf|sys|thm|txt|url|xml",
+    re.IGNORECASE,
 )
+"""Extensions of settings, logs, indexes, thumbnails and the programs for a PC that makers add."""
+_OTHER_NAMES = frozenset({"indexervolumeguid", "wpsettings.dat"})
+"""What Windows leaves on every card that was ever put into it."""
+_APPLE_DOUBLE = "._"
+"""What macOS puts beside a file, under the file's own extension."""
 _FORMATS = (range(0x3007, 0x300E), range(0x3800, 0x3900), range(0xB900, 0xBA00))
 """Audio and video, then images (PIMA 15740 clause 6.2), then MTP's audio and video (appendix A)."""
+_OTHER_FORMATS = (range(0x3002, 0x3007), range(0xB802, 0xB803), range(0xBA00, 0xBC00))
+"""Script, executable, text, HTML, DPOF (PIMA 15740 clause 6.2); MTP's firmware, then collections,
+documents, messages and contacts (appendix A).
+"""
 
 
 class Listed(NamedTuple):
@@ -43,13 +57,27 @@ class Listed(NamedTuple):
 
 
 def is_footage(info: ObjectInfo) -> bool:
-    """Whether an object is video, audio or photo: by its extension, else by its format code."""
-    if info.format == ASSOCIATION:
+    """Whether an object may be footage: every file is, unless it is known not to be.
+
+    A file that is taken in vain costs room; footage in a format that nobody thought of, left on a
+    recorder that is cleared in the end, is lost. So only the lists of this module are left out, and
+    hidden files (a dot in front) that neither extension nor format code speak for.
+    """
+    name = info.name.lower()
+    if info.format == ASSOCIATION or name in _OTHER_NAMES or name.startswith(_APPLE_DOUBLE):
         return False
-    extension = info.name.rpartition(".")[2]
-    if _FOOTAGE.fullmatch(extension):
+    extension = name.rpartition(".")[2]
+    if _EVIDENCE.fullmatch(extension):
         return True
-    return not _OTHER.fullmatch(extension) and any(info.format in known for known in _FORMATS)
+    if _OTHER.fullmatch(extension):
+        return False
+    if _is_one_of(info.format, _FORMATS):
+        return True
+    return not name.startswith(".") and not _is_one_of(info.format, _OTHER_FORMATS)
+
+
+def _is_one_of(code: int, ranges: tuple[range, ...]) -> bool:
+    return any(code in known for known in ranges)
 
 
 def iter_listed(objects: dict[int, ObjectInfo]) -> Iterator[Listed]:

@@ -73,12 +73,14 @@ class Finder:
         self._silent: set[int] = set()
         """Objects that tell nothing of themselves."""
         self._failed: list[str] = []
+        self._sizes: dict[int, int] = {}
+        """What the property list tells of the sizes of objects that it tells too little of."""
 
     def find(self, storages: Iterable[int]) -> Found:
         """Every object on `storages`. Raises `RecorderMisbehaved` past the budgets."""
         self._end = self._clock.monotonic() + LISTING_PATIENCE
         self._silent, self._failed = set(), []
-        self._objects = self._by_property_list()
+        self._objects, self._sizes = self._by_property_list()
         for storage in storages:
             try:
                 self._ask_for(self._handles(storage, 0))
@@ -108,21 +110,22 @@ class Finder:
             raise RecorderMisbehaved(f"object 0x{handle:08x} of 4 GiB or more tells no size")
         return decoded(decode_object_size, answer.data)
 
-    def _by_property_list(self) -> dict[int, ObjectInfo]:
-        """All that one GetObjectPropList tells; objects it tells too little of are left out."""
+    def _by_property_list(self) -> tuple[dict[int, ObjectInfo], dict[int, int]]:
+        """All that one GetObjectPropList tells; of objects it tells too little of, the sizes."""
         if Operation.GET_OBJECT_PROP_LIST not in self._operations:
-            return {}
+            return {}, {}
         try:
             answer = self._session.ask(
                 Operation.GET_OBJECT_PROP_LIST, ALL, 0, ALL, 0, ALL, most=_LIST_LIMIT
             )
             if answer.code == Response.DEVICE_BUSY:
                 raise complaint("listing", answer.code)
-            return _gathered(iter_object_properties(answer.data, _ROW)) if answer.ok else {}
+            if answer.ok:
+                return _gathered(iter_object_properties(answer.data, _ROW))
         except (Malformed, RecorderMisbehaved) as error:
             self._session.check()
             log.warning("the list of all properties is of no use: %s", printable(error.what))
-            return {}
+        return {}, {}
 
     def _handles(self, storage: int, parent: int) -> tuple[int, ...]:
         """Handles of everything on `storage` (parent 0), or of what one folder holds."""
@@ -146,10 +149,20 @@ class Finder:
                 self._failed.append(printable(error.what))
                 continue
             if info is not None:
-                self._objects[handle] = info
+                self._objects[handle] = info = self._held_against_list(handle, info)
                 if info.format == ASSOCIATION:
                     folders.append(handle)
         return folders
+
+    def _held_against_list(self, handle: int, info: ObjectInfo) -> ObjectInfo:
+        """With the larger size, where the property list told another: if that is false, reading
+        finds no more bytes and says so; with the smaller one, bytes could be missed.
+        """
+        listed = self._sizes.get(handle, info.size)
+        if listed == info.size or info.format == ASSOCIATION:
+            return info
+        log.warning("object 0x%08x has %d bytes, or %d as listed", handle, info.size, listed)
+        return replace(info, size=max(listed, info.size))
 
     def _look_into_folders(self) -> None:
         """Some devices list only the root; so a folder that seems empty is asked itself."""
@@ -176,8 +189,8 @@ class Finder:
             raise RecorderMisbehaved(f"the recorder took {LISTING_PATIENCE:.0f} s to list")
 
 
-def _gathered(properties: Iterable[Property]) -> dict[int, ObjectInfo]:
-    """Properties, in any order, as objects."""
+def _gathered(properties: Iterable[Property]) -> tuple[dict[int, ObjectInfo], dict[int, int]]:
+    """Properties, in any order, as objects; and the sizes of what is no whole object."""
     rows: dict[int, list[Any]] = {}
     for handle, code, value in properties:
         row = rows.get(handle)
@@ -188,12 +201,14 @@ def _gathered(properties: Iterable[Property]) -> dict[int, ObjectInfo]:
         place = _ROW[ObjectProperty(code)]
         if isinstance(value, str if place >= _FIRST_TEXT else int):
             row[place] = value
-    objects = {}
+    objects, sizes = {}, {}
     while rows:
         handle, row = rows.popitem()
         if None not in row and handle not in (0, ALL):
             objects[handle] = ObjectInfo(*row)
-    return objects
+        elif isinstance(size := row[_ROW[ObjectProperty.OBJECT_SIZE]], int):
+            sizes[handle] = size
+    return objects, sizes
 
 
 def decoded(decode: Callable[[bytes], T], data: bytes) -> T:

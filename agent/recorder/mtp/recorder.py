@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from agent.clock import Clock
@@ -19,6 +20,7 @@ from agent.recorder.mtp.session import Session
 from agent.wire.ptp.codes import ASSOCIATION, DeviceProperty, Operation
 from agent.wire.ptp.datasets import (
     DeviceInfo,
+    ObjectInfo,
     decode_device_info,
     decode_storage_info,
 )
@@ -34,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _DATASET_LIMIT = 16 * 1024
 _STORAGE_LIMIT = 64
+_KINDS = 16
+_KIND_LENGTH = 16
 _NO_MEDIUM = 0x0000FFFF
 """A storage id whose lower half is zero is a slot without a medium (PIMA 15740)."""
 
@@ -139,6 +143,7 @@ class MtpRecorder:
         """
         found = self._finder.find(self._storage_ids())
         self._listed = {one.clip: one for one in iter_listed(found.objects)}
+        _tell_what_is_left(found.objects.values())
         yield from tuple(self._listed)
         absurd = [
             f"{printable(info.name)} claims {info.size} bytes"
@@ -151,6 +156,9 @@ class MtpRecorder:
             )
 
     def read(self, clip: Clip, offset: int, size: int) -> bytes:
+        """As promised up to the declared end. At or past it the recorder is asked whether it has
+        more than it declared: a few bytes of that, or none where it keeps its word.
+        """
         one = self._known(clip)
         return self._reader.read(one.handle, clip.size, offset, size)
 
@@ -214,6 +222,15 @@ class MtpRecorder:
         if percent is None:
             log.warning("the recorder's battery level says nothing")
         return percent
+
+
+def _tell_what_is_left(objects: Iterable[ObjectInfo]) -> None:
+    """Let the log name what is not taken, by extension, so that no format is passed over unseen."""
+    left = [info for info in objects if info.format != ASSOCIATION and not is_footage(info)]
+    kinds = Counter(info.name.rpartition(".")[2].lower()[:_KIND_LENGTH] for info in left)
+    if kinds:
+        common = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())[:_KINDS])
+        log.info("%d files are left as no footage: %s", len(left), printable(common))
 
 
 def _check_refused(doing: str, answer: Answer) -> None:

@@ -104,22 +104,25 @@ class Session:
         *parameters: int,
         most: int = 0,
         send: bytes = b"",
+        bare: bool = False,
         repeat: bool = True,
         patience: float = PATIENCE,
     ) -> Answer:
         """One transaction, whatever its response.
 
-        `most` is how much data may come, `send` what goes out. After a stall it is done once
-        more, unless `repeat` is false, for what must not happen twice. Raises `TooLarge`.
+        `most` is how much data may come, `send` what goes out. OK without the data that may come
+        is a violation, unless `bare` allows it, where there may be none. After a stall it
+        is done once more, unless `repeat` is false, for what must not happen twice.
+        Raises `TooLarge`.
         """
         self._settle()
         try:
-            return self._transact(operation, parameters, most, send, patience)
+            return self._transact(operation, parameters, most, send, patience, bare=bare)
         except Stalled as error:
             if not repeat or self._over:
                 raise RecorderMisbehaved(f"{operation.name}: the recorder stalls") from error
         try:
-            return self._transact(operation, parameters, most, send, patience)
+            return self._transact(operation, parameters, most, send, patience, bare=bare)
         except Stalled as error:
             raise RecorderMisbehaved(f"{operation.name}: the recorder stalls again") from error
 
@@ -130,6 +133,8 @@ class Session:
         most: int,
         send: bytes,
         patience: float,
+        *,
+        bare: bool,
     ) -> Answer:
         with self._at_rest_after(operation):
             deadline = Deadline(self._clock, patience)
@@ -138,7 +143,8 @@ class Session:
                 self._transport.send(encode_data(operation, transaction, send), deadline)
             head = self._transport.head(most, deadline)
             if head.kind is Kind.RESPONSE:
-                return self._without_data(head, transaction, deadline, expected=most > 0)
+                expected = most > 0 and not bare
+                return self._without_data(head, transaction, deadline, expected=expected)
             self._check(head, operation, transaction)
             size = head.length - HEAD_BYTES
             if size > most:
@@ -186,14 +192,15 @@ class Session:
     # Data in pieces: one transaction that stays open over many calls.
 
     def start(self, operation: Operation, *parameters: int, size: int) -> Answer | None:
-        """Begin a transaction that gives exactly `size` bytes; None, or the refusal it met."""
+        """Begin a transaction that gives exactly `size` bytes; None, or what was answered
+        instead: a refusal, or OK where there are no bytes to give."""
         self._settle()
         with self._at_rest_after(operation, final=True):
             deadline = Deadline(self._clock)
             transaction = self._begin(operation, parameters, deadline)
             head = self._transport.head(min(size, _READ_OUT), deadline)
             if head.kind is Kind.RESPONSE:
-                return self._without_data(head, transaction, deadline, expected=True)
+                return self._without_data(head, transaction, deadline, expected=size > 0)
             self._check(head, operation, transaction)
             if head.length != min(size + HEAD_BYTES, UNTIL_SHORT_PACKET):
                 raise RecorderMisbehaved(
