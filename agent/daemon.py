@@ -16,7 +16,7 @@ from agent.bay.contact import Practice
 from agent.clock import Clock, SystemClock
 from agent.config import DockConfig
 from agent.custody.keys import SecretKey, public_key
-from agent.errors import SpoolBroken
+from agent.errors import NotPermitted, SpoolBroken, SpoolFull
 from agent.link.broker import settings_from
 from agent.link.mqtt import MqttLink
 from agent.link.usb import Backend, UsbBus
@@ -29,6 +29,7 @@ from agent.uplink.uplink import Uplink
 log = logging.getLogger(__name__)
 
 LIVE_SECONDS = 1.0
+START_AGAIN_SECONDS = 10.0
 
 
 class DockDaemon:
@@ -57,7 +58,7 @@ class DockDaemon:
     def _make(self, making: ExitStack, usb_backend: Backend | None) -> None:
         config = self._config
         _make_folders(config)
-        key = SecretKey.load_or_make(config.dock.state / "keys" / "dock.pem")
+        key = SecretKey.load_or_make(config.key)
         self._ledger = open_ledger(config.dock.state, self._clock)
         making.callback(self._ledger.close)
         self._spool = Spool(
@@ -119,10 +120,16 @@ class DockDaemon:
                 uplink.result()
                 return
             self._bays.poll()
-            self._ledger.tick()
+            self._tick()
             if self._clock.monotonic() - shown >= LIVE_SECONDS:
                 shown = self._clock.monotonic()
                 self._show()
+
+    def _tick(self) -> None:
+        try:
+            self._ledger.tick()
+        except SpoolFull as full:  # the hold times stand still until there is room again
+            log.warning("the ledger has no room: %s", full)
 
     def _show(self) -> None:
         moment = Live(
@@ -132,13 +139,35 @@ class DockDaemon:
             uplink=self._uplink.snapshot(),
             intake=self._offload.paused,
         )
-        live.write(self._config.dock.runtime, moment)
+        try:
+            live.write(self._config.dock.runtime, moment)
+        except OSError as error:  # nobody depends on it but people who look
+            log.warning("%s cannot be written: %s", self._config.dock.runtime, error.strerror)
+
+
+def run_dock(
+    config: DockConfig, stop: threading.Event, *, usb_backend: Backend | None = None
+) -> None:
+    """Build a dock and run it until `stop`. A disk without room for the ledger is waited for."""
+    while not stop.is_set():
+        try:
+            daemon = DockDaemon(config, usb_backend=usb_backend)
+        except SpoolFull as full:
+            log.error("cannot start yet: %s", full)
+            stop.wait(START_AGAIN_SECONDS)
+        else:
+            daemon.run(stop)
+            return
 
 
 def _make_folders(config: DockConfig) -> None:
     for folder in (config.dock.state, config.dock.runtime):
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        except PermissionError as error:
+            raise NotPermitted(
+                f"{folder} may not be made by this user", do="make it, or name another"
+            ) from error
         except OSError as error:
             raise SpoolBroken(
                 f"{folder} cannot be made: {error.strerror}", do="make it, or name another"

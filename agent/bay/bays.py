@@ -54,6 +54,8 @@ class Bays:
         """
         changes = self._plugs.update(self._bus.list_devices())
         for device in changes.gone:
+            if occupied := self._occupied.get(device.port):
+                log.info("bay %s: unplugged", occupied.shown.now.bay)
             self._end(device.port)
         for device in changes.come:
             self._begin(device)
@@ -91,7 +93,6 @@ class Bays:
         if occupied := self._occupied.pop(port, None):
             occupied.over.set()
             self._leaving[port] = occupied
-            log.info("bay %s: unplugged", occupied.shown.now.bay)
 
 
 def _after(before: _Occupied | None, contact: Contact) -> None:
@@ -108,7 +109,7 @@ def _look_at(occupied: _Occupied) -> None:
     error = occupied.future.exception()
     if error is None:
         return
-    if isinstance(error, BodydockError) and error.fault is Fault.DOCK:
+    if isinstance(error, BodydockError) and error.fault is Fault.DOCK and not error.retry:
         raise error
     if occupied.shown.now.doing is not Doing.TROUBLE:
         log.error("bay %s: left alone until replugged", occupied.shown.now.bay, exc_info=error)

@@ -20,8 +20,10 @@ from agent.spool.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
-FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0
-"""Seconds before a recorder that was busy or misbehaved is opened again."""
+FIRST_WAIT, LONGEST_WAIT = 2.0, 600.0
+"""Seconds before a recorder that was busy, misbehaved or kept some clips is opened again."""
+LOOK_SECONDS = 30.0
+"""How often a recorder that is ready is asked for, should a clip be wanted again."""
 ROOM_SECONDS = 5.0
 """How often a bay that waits for room in the spool looks again."""
 
@@ -57,31 +59,39 @@ class Contact:
         self._bay = shown.now.bay
 
     def run(self) -> None:
-        """Go on until everything is pulled, then wait for the unplugging.
+        """Go on until the unplugging: pull everything, and again what is wanted again.
 
-        Recorder errors end in words on the bay and another try; errors of the dock itself are
-        raised, since they concern every bay.
+        Recorder errors end in words on the bay and another try, and so does a dock without room
+        for its ledger; other errors of the dock itself are raised, since they concern every bay.
         """
         attempt = 0
         while not self._over.is_set():
-            self._shown.change(doing=Doing.OPENING, trouble="" if not attempt else self._trouble)
+            self._shown.change(doing=Doing.OPENING)
             try:
                 if self._once():
-                    self._over.wait()
-                    return
+                    attempt = 0
+                    self._rest()
+                    continue
+            except SpoolFull as full:
+                self._shown.change(doing=Doing.PAUSED, trouble=printable(str(full)))
+                log.warning("bay %s: paused: %s", self._bay, full)
             except RecorderError as error:
                 # RecorderGone too: if it is really gone, the next poll ends this contact.
                 self._say(error)
             attempt += 1
+            random = self._practice.random
             self._over.wait(
-                delay_before(
-                    attempt, random=self._practice.random, first=FIRST_WAIT, longest=LONGEST_WAIT
-                )
+                delay_before(attempt, random=random, first=FIRST_WAIT, longest=LONGEST_WAIT)
             )
 
-    @property
-    def _trouble(self) -> str:
-        return self._shown.now.trouble
+    def _rest(self) -> None:
+        """Everything is here. Wait for the unplugging, or until a clip is wanted again because
+        the dock's copy was found damaged."""
+        serial = self._shown.now.recorder
+        while not self._over.wait(LOOK_SECONDS):
+            if wanting := self._practice.ledger.wanting(serial):
+                log.info("bay %s: %d clips are wanted again", self._bay, wanting)
+                return
 
     def _say(self, error: RecorderError) -> None:
         if self._over.is_set():

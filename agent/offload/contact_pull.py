@@ -1,11 +1,11 @@
 """Pull: everything new on a recorder into the spool.
 
-A clip is known again by its id and by the fingerprint of its first and last 64 KiB, so that other
+A clip is known again by its id and by its fingerprint (`spool.sidecar.places`), so that other
 footage under a reused name is never taken for what is here already: it becomes the next
 generation of that id.
 
 What an unplug costs: reading goes in steps of 240 KiB, so at most one step is under way and lost;
-the next docking begins 16 KiB before the end of what was kept, to see that it is the same clip.
+the next docking reads 16 KiB of what was kept again (`probes`), to see that it is the same clip.
 240 + 16 = 256 KiB: at most one chunk is read again.
 """
 
@@ -16,7 +16,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
+from typing import TypeVar
 
 from agent.errors import (
     BodydockError,
@@ -28,10 +30,11 @@ from agent.errors import (
     WrongState,
 )
 from agent.model import CHUNK_BYTES, Clip, ClipId, Identity, printable
+from agent.offload.probes import PROBE, probes
 from agent.offload.result import Progress, Pulled, Wait
 from agent.offload.source import LONGEST_TEXT, Source, facts, wrong_with
 from agent.recorder.base import Recorder
-from agent.spool.entry import Sealed, Sighting
+from agent.spool.entry import Sighting
 from agent.spool.files import Spool
 from agent.spool.intake import Intake
 from agent.spool.ledger import Ledger
@@ -40,7 +43,8 @@ from agent.spool.states import State
 
 log = logging.getLogger(__name__)
 
-PROBE = 16 * 1024
+T = TypeVar("T")
+
 READ_STEP = CHUNK_BYTES - PROBE
 
 
@@ -96,92 +100,126 @@ class ContactPull:
     def announce(self, clips: list[Clip]) -> None:
         """Let the ledger know all that is new, in one commit: footage that is still out on an
         unplugged recorder is known of."""
-        new = [self.sighting(clip, 0) for clip in clips if not wrong_with(clip)]
-        self.ledger.see_all(each for each in new if self.ledger.find(each.clip) is None)
+        sightings = (self.sighting(clip, 0) for clip in clips if not wrong_with(clip))
+        new = [each for each in sightings if self.is_new(each.clip)]
+        self.patiently("", lambda: self.ledger.see_all(new))
+
+    def is_new(self, clip: ClipId) -> bool:
+        try:
+            return self.ledger.find(clip) is None
+        except ClipDamaged:
+            return False  # `take` meets it again, and notes it as failed
 
     def take(self, clip: Clip) -> None:
         """Find out whether the clip is here; pull it if not."""
         if wrong := wrong_with(clip):
             raise RecorderMisbehaved(wrong)
-        seen_as = ""
         for generation in count():
             sighting = self.sighting(clip, generation)
+            self.settle(sighting.clip)
+            if self.result.ended:
+                return None
             entry = self.ledger.find(sighting.clip)
             if entry is None or entry.sealed is None:
                 break
-            seen_as = seen_as or self.source.fingerprint(clip)
-            if seen_as == entry.sealed.fingerprint:
-                return self.again(clip, sighting, entry.state, entry.sealed)
+            if self.source.fingerprint(clip, sighting.clip) == entry.sealed.fingerprint:
+                return self.again(clip, sighting, entry.state)
             log.warning("bay %s: other footage under the name of clip %s", self.bay, entry.clip)
-        self.pull(clip, sighting)
-        return None
+        return self.pull(clip, sighting)
 
-    def again(self, clip: Clip, sighting: Sighting, state: State, before: Sealed) -> None:
+    def again(self, clip: Clip, sighting: Sighting, state: State) -> None:
         """The clip was here before; it is pulled again only where the dock's copy is lost."""
         if state is not State.DAMAGED:
             self.result.known += 1
             return
-        self.ledger.wanted_again(sighting.clip)
+        self.patiently(sighting.clip, lambda: self.ledger.wanted_again(sighting.clip))
         self.pull(clip, sighting)
-        now = self.ledger.find(sighting.clip)
-        if now and now.sealed and now.sealed.digests.blake3 != before.digests.blake3:
-            changed = (
-                f"its recorder now gives other bytes than before (BLAKE3 {before.digests.blake3})"
-            )
-            log.error("bay %s: clip %s: %s", self.bay, sighting.clip, changed)
-            self.ledger.note(sighting.clip, changed)
 
     def pull(self, clip: Clip, sighting: Sighting) -> None:
         """Pull one clip, waiting for room where there is none."""
-        self.ledger.see(sighting)
+        self.patiently(sighting.clip, lambda: self.ledger.see(sighting))
+        if self.result.ended:
+            return None
         if not self.spool.could_hold(clip.size):
             full = SpoolFull(f"{clip.size} bytes are more than the whole spool may hold")
-            self.ledger.note(sighting.clip, full.what)
+            self.note(sighting.clip, full.what)
             return self.fail(clip, full)
-        while not self.result.ended:
-            try:
-                return self.read_in(clip, sighting.clip)
-            except SpoolFull as full:
-                self.pause(sighting.clip, full)
-            except RecorderGone:
-                raise
-            except RecorderError as error:
-                self.ledger.note(sighting.clip, f"{type(error).__name__}: {error}")
-                raise
+        try:
+            self.patiently(sighting.clip, lambda: self.read_in(clip, sighting.clip))
+        except RecorderGone:
+            raise
+        except RecorderError as error:
+            self.note(sighting.clip, f"{type(error).__name__}: {error}")
+            raise
+        if not self.result.ended:
+            self.settle(sighting.clip)
         return None
 
-    def pause(self, clip: ClipId, full: SpoolFull) -> None:
+    def settle(self, clip: ClipId) -> None:
+        """Commit a clip whose file is whole, now or since an earlier docking: where the ledger has
+        no room for that, only the commit is tried again."""
+        if self.patiently(clip, lambda: self.spool.settle(clip)):
+            self.result.pulled += 1
+            log.info("bay %s: clip %s is spooled", self.bay, clip)
+
+    def patiently(self, clip: ClipId | str, act: Callable[[], T]) -> T | None:
+        """Do it, and wait for room as long as there is none; None where that was in vain."""
+        while not self.result.ended:
+            try:
+                done = act()
+            except SpoolFull as full:
+                self.pause(clip, full)
+            else:
+                self.pausing("")
+                return done
+        return None
+
+    def pause(self, clip: ClipId | str, full: SpoolFull) -> None:
         log.warning("bay %s: paused: %s", self.bay, full)
         self.pausing(str(full))
         if not self.wait(full):
-            self.ledger.note(clip, str(full))
+            self.note(clip, str(full))
             self.result.ended = "stopped" if self.stop.is_set() else str(full)
 
+    def note(self, clip: ClipId | str, reason: str) -> None:
+        """Keep the words with the clip, if there is one and the ledger has room for them."""
+        try:
+            if clip:
+                self.ledger.note(ClipId(clip), reason)
+        except SpoolFull as full:
+            log.warning("bay %s: clip %s: %s; not noted: %s", self.bay, clip, reason, full)
+
     def read_in(self, clip: Clip, clip_id: ClipId) -> None:
-        """Read a clip to its end and commit it; or keep what came, for the next docking."""
-        intake = self.begun(clip, clip_id) or self.spool.intake(clip_id, clip.size)
+        """Read a clip to its end, to be settled; or keep what came, for the next docking."""
+        intake = self.begun(clip, clip_id)
+        if not intake:
+            if self.spool.recall(
+                clip_id, clip.size, partial(self.source.fingerprint, clip, clip_id)
+            ):
+                return None
+            intake = self.spool.intake(clip_id, clip.size)
         self.pausing("")
         with self.keeping(intake):
             while intake.written < clip.size:
                 if self.stop.is_set():
                     self.result.ended = "stopped"
-                    return self.spool.aside.put(self.serial, intake)
+                    return self.spool.aside.put(self.serial, self.identity, intake)
                 self.store(intake, clip, self.source.read(clip, intake.written, READ_STEP))
-            sealed = intake.finish()
-        self.ledger.spooled(sealed)
-        self.result.pulled += 1
-        log.info("bay %s: clip %s is spooled, %d bytes", self.bay, clip_id, clip.size)
+            self.source.insist_end(clip)
+            intake.finish()
         return None
 
     def begun(self, clip: Clip, clip_id: ClipId) -> Intake | None:
         """The intake that an earlier docking began, if the recorder still has that very clip."""
-        if (intake := self.spool.aside.take(self.serial, clip_id)) is None:
+        intake = self.spool.aside.take(self.serial, self.identity, clip_id)
+        if intake is None:
             return None
         with self.keeping(intake):
-            probe = intake.tail(PROBE)
-            data = self.source.read(clip, intake.written - len(probe), READ_STEP)
-            if data.startswith(probe):
-                self.store(intake, clip, data[len(probe) :])
+            *before, (last, size) = probes(intake.written, clip_id)
+            same = all(self.source.read(clip, *each) == intake.reread(*each) for each in before)
+            data = self.source.read(clip, last, READ_STEP) if same else b""
+            if same and data.startswith(intake.reread(last, size)):
+                self.store(intake, clip, data[size:])
                 return intake
             intake.abandon()
         log.warning("bay %s: clip %s is not what was begun; from its start", self.bay, clip_id)
@@ -194,7 +232,7 @@ class ContactPull:
             yield
         except RecorderGone:
             if intake.written:
-                self.spool.aside.put(self.serial, intake)
+                self.spool.aside.put(self.serial, self.identity, intake)
             else:
                 intake.abandon()
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from agent.model import ClipId
+from agent.model import ClipId, Identity
 from agent.spool.intake import Intake
 
 
@@ -13,36 +13,41 @@ class Aside:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._intakes: dict[str, Intake] = {}
+        self._intakes: dict[str, tuple[Identity, Intake]] = {}
 
-    def put(self, serial: str, intake: Intake) -> None:
+    def put(self, serial: str, identity: Identity, intake: Intake) -> None:
         """Keep `intake`; an older one of that recorder goes."""
         with self._lock:
             older = self._intakes.pop(serial, None)
-            self._intakes[serial] = intake
+            self._intakes[serial] = identity, intake
         if older:
-            older.abandon()
+            older[1].abandon()
 
-    def take(self, serial: str, clip: ClipId) -> Intake | None:
-        """The intake of this clip, which is the caller's again, or None."""
+    def take(self, serial: str, identity: Identity, clip: ClipId) -> Intake | None:
+        """The intake of this clip, which is the caller's again, or None. One that was begun on a
+        recorder of another maker, model or firmware under that serial is given up."""
         with self._lock:
-            intake = self._intakes.get(serial)
+            begun_on, intake = self._intakes.get(serial, (None, None))
             if intake is None or intake.clip != clip:
                 return None
-            return self._intakes.pop(serial)
+            del self._intakes[serial]
+        if begun_on == identity:
+            return intake
+        intake.abandon()
+        return None
 
     def drop(self, serial: str) -> None:
         """Whatever is kept of that recorder goes."""
         with self._lock:
-            intake = self._intakes.pop(serial, None)
-        if intake:
-            intake.abandon()
+            kept = self._intakes.pop(serial, None)
+        if kept:
+            kept[1].abandon()
 
     def drop_oldest(self) -> bool:
         """Give up the one that waits longest; False where none waits."""
         with self._lock:
             if not self._intakes:
                 return False
-            intake = self._intakes.pop(next(iter(self._intakes)))
+            _, intake = self._intakes.pop(next(iter(self._intakes)))
         intake.abandon()
         return True

@@ -132,7 +132,9 @@ def meaning(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> BodydockEr
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return LedgerDamaged(f"{path}: {error}", do=_RESTART)
         case _:
-            return LedgerBroken(f"{path}: {error}", do="see `bodydock doctor`")
+            return LedgerBroken(
+                f"{path}: {error}", do="check its owner, its permissions and its disk"
+            )
 
 
 def open_writable(path: Path) -> Database:
@@ -180,7 +182,9 @@ def open_readonly(path: Path) -> Database:
         uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
         return Database(sqlite3.connect(uri, uri=True, check_same_thread=False), path)
     except OSError as error:
-        raise LedgerBroken(f"{path}: {error.strerror}", do="see `bodydock doctor`") from error
+        raise LedgerBroken(
+            f"{path}: {error.strerror}", do="check its owner, its permissions and its disk"
+        ) from error
     except sqlite3.Error as error:
         raise meaning(error, path) from error
 
@@ -194,7 +198,9 @@ class WriterLock:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LedgerBroken(f"{path}: {error.strerror}", do="see `bodydock doctor`") from error
+            raise LedgerBroken(
+                f"{path}: {error.strerror}", do="check its owner, its permissions and its disk"
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

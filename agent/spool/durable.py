@@ -59,6 +59,21 @@ def write_new(path: Path, data: bytes) -> None:
             os.close(handle)
 
 
+def allocate(path: Path, size: int) -> int:
+    """A new file with its room on disk reserved, open for both; on an error nothing of it stays."""
+    with medium("reserving room for a clip"):
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            if size:
+                os.posix_fallocate(file, 0, size)
+        except OSError:
+            os.close(file)
+            with suppress(OSError):
+                path.unlink()
+            raise
+    return file
+
+
 def write_all(handle: int, data: bytes | memoryview) -> None:
     """`os.write` until all is written; a disk that fills up takes only a part."""
     rest = memoryview(data)

@@ -29,7 +29,7 @@ class Sighting:
 class Sealed:
     """A clip that is whole and durable in the spool.
 
-    `fingerprint` is `spool.sidecar.fingerprint` of its first and last bytes, by which the same
+    `fingerprint` is `spool.sidecar.fingerprint` of some of its bytes, by which the same
     clip is known again on a recorder without reading it whole.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import threading
@@ -14,25 +13,24 @@ from random import Random
 
 from blake3 import blake3
 
-from agent.errors import ClipDamaged, Malformed, RecorderBusy, WrongState
+from agent.errors import ClipDamaged, Malformed, WrongState
 from agent.model import CHUNK_BYTES, ClipId
 from agent.spool import sidecar
 from agent.spool.aside import Aside
-from agent.spool.durable import medium, sync_folder, write_new
+from agent.spool.claims import Claims
+from agent.spool.durable import allocate, medium, sync_folder, write_new
 from agent.spool.entry import Sealed
 from agent.spool.hashing import Measured, measure
 from agent.spool.intake import Intake
 from agent.spool.layout import SUMS, Layout
 from agent.spool.ledger import Ledger
-from agent.spool.quarantine import move_aside
-from agent.spool.readers import Readers
+from agent.spool.quarantine import held, move_aside
+from agent.spool.readers import Readers, lost
+from agent.spool.recall import candidates, recall
 from agent.spool.room import Room
 from agent.spool.states import NEXT, State
 
 log = logging.getLogger(__name__)
-
-_LOST = frozenset({errno.ENOENT, errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EISDIR})
-"""What opening or reading one clip says where that clip is gone, not the whole disk."""
 
 
 class Spool:
@@ -58,14 +56,14 @@ class Spool:
         self.layout = Layout(root)
         self.layout.make()
         self.ledger = ledger
-        self.room = Room(root, quota=quota, floor=floor)
+        self.room = Room(root, quota=quota, floor=floor, aside=partial(held, self.layout))
         self.aside = Aside()
         self.digests = digests
         self._hold_seconds = hold_seconds
         self._random = random
         self._readers = Readers(self._open)
-        self._incoming: set[ClipId] = set()
-        self._lock = threading.Lock()
+        self._claims = Claims()
+        self._settling = threading.Lock()
         self._releasing = threading.Lock()
 
     # Clips coming in.
@@ -78,23 +76,15 @@ class Spool:
         """Reserve room for a clip and begin to take it in.
 
         Raises `SpoolFull` with the numbers where it does not fit, `RecorderBusy` while another
-        bay takes in this very clip (two recorders with one serial), `WrongState` for a clip that
-        is here already.
+        bay has this very clip (two recorders with one serial), `WrongState` for a clip that is
+        here already.
         """
-        if (entry := self.ledger.find(clip)) and entry.state is not State.SEEN:
-            raise WrongState(f"clip {clip} is {entry.state.value}, not to be pulled")
         need = size + sidecar.length(size)
-        self.make_room(need)
-        with self._lock:
-            if clip in self._incoming:
-                raise RecorderBusy(f"clip {clip} is coming in at another bay")
-            self._incoming.add(clip)
-        try:
+        with self._claiming(clip):
+            self.make_room(need)
             self._remove_stranger(clip)
-            part, file = self.room.reserve(need, partial(self._allocate, size))
-        except BaseException:
-            self._incoming.discard(clip)
-            raise
+            part = self._part(".part")
+            file = self.room.reserve(need, partial(allocate, part, size))
         return Intake(
             clip,
             size,
@@ -102,9 +92,37 @@ class Spool:
             file=file,
             layout=self.layout,
             digests=self.digests,
-            kept=partial(self._came_in, clip, need, self.room.keep),
-            gone=partial(self._came_in, clip, need, self.room.give_back),
+            kept=partial(self._finished, need),
+            gone=partial(self._given_up, clip, need),
         )
+
+    def settle(self, clip: ClipId) -> bool:
+        """Commit a clip whose intake is finished; whether there was one.
+
+        Raises `SpoolFull` where the ledger has no room: the file stays, to be settled later.
+        """
+        with self._settling:
+            if (sealed := self._claims.finished(clip)) is None:
+                return False
+            if (entry := self.ledger.find(clip)) is None or entry.state is State.SEEN:
+                self.ledger.spooled(sealed)
+            self._claims.settled(clip)
+            return True
+
+    def recall(self, clip: ClipId, size: int, seen_as: Callable[[], str]) -> bool:
+        """Take a clip that this ledger never had back from the quarantine, if it lies there whole
+        and with the fingerprint that `seen_as` reads from its recorder; then it is to be settled.
+        Raises as `intake`."""
+        if self.ledger.had_copy(clip) or not candidates(self.layout, clip, size):
+            return False
+        with self._claiming(clip):
+            self._remove_stranger(clip)
+            sealed = recall(self.layout, clip, size, self.digests, seen_as)
+        if sealed:
+            self._claims.finish(sealed)
+        else:
+            self._claims.drop(clip)
+        return sealed is not None
 
     def make_room(self, need: int) -> int:
         """Under pressure only: release receipted clips whose hold is over, the oldest first, then
@@ -127,7 +145,7 @@ class Spool:
 
         Raises `ClipDamaged` where the file is gone, of another size or unreadable.
         """
-        with self._lost(clip):
+        with lost(clip):
             data = self._readers.read(clip, index * CHUNK_BYTES, CHUNK_BYTES)
         if not data:
             raise ClipDamaged(f"clip {clip} has no chunk {index}")
@@ -140,7 +158,9 @@ class Spool:
         """
         sealed = self._sealed(clip)
         try:
-            chunks = self._sums(clip, sealed)
+            chunks = sidecar.read(self.layout.sums(clip), sealed.size)
+            if blake3(chunks).hexdigest() != sealed.digests.chunks:
+                raise Malformed("sidecar: of another clip")
         except Malformed as error:
             log.warning("clip %s: %s; making it anew", clip, error)
             chunks = self.mend(clip)
@@ -202,6 +222,7 @@ class Spool:
             self.ledger.damaged(clip, reason)
         log.error("clip %s: in quarantine: %s", clip, reason)
         self._readers.forget(clip)
+        self._claims.settled(clip)
         moved = move_aside(self.layout, (self.layout.clip(clip), self.layout.sums(clip)))
         return next((path for path in moved if path.suffix != SUMS), None)
 
@@ -219,21 +240,9 @@ class Spool:
             raise WrongState(f"clip {clip[:64]} is not in the spool")
         return entry.sealed
 
-    def _sums(self, clip: ClipId, sealed: Sealed) -> bytes:
-        """What the sidecar holds; raises `Malformed` unless it is this clip's."""
-        try:
-            with self.layout.sums(clip).open("rb") as file:
-                raw = file.read(sidecar.length(sealed.size) + 1)
-        except OSError as error:
-            raise Malformed(f"sidecar: {error.strerror}") from error
-        chunks = sidecar.decode(raw, sealed.size)
-        if blake3(chunks).hexdigest() != sealed.digests.chunks:
-            raise Malformed("sidecar: of another clip")
-        return chunks
-
     def _prove(self, clip: ClipId, sealed: Sealed) -> Measured:
         made = {name for name in ("sha256", "sm3") if getattr(sealed.digests, name)}
-        with self._lost(clip):
+        with lost(clip):
             file = self._open(clip)
             try:
                 found = measure(file, frozenset(made))
@@ -251,42 +260,39 @@ class Spool:
             raise ClipDamaged(f"clip {clip} is {size} bytes long, not {sealed.size}")
         return file
 
-    @contextmanager
-    def _lost(self, clip: ClipId) -> Iterator[None]:
-        """One unreadable clip is damage to that clip, anything else is the disk's."""
-        with medium(f"reading clip {clip}"):
-            try:
-                yield
-            except OSError as error:
-                if error.errno not in _LOST:
-                    raise
-                raise ClipDamaged(f"clip {clip} cannot be read: {error.strerror}") from error
-
     def _part(self, suffix: str) -> Path:
         """A name for a temporary that no recorder can influence."""
         return self.layout.incoming / f"{self._random.getrandbits(64):016x}{suffix}"
 
-    def _allocate(self, size: int) -> tuple[Path, int]:
-        part = self._part(".part")
-        with medium("reserving room for a clip"):
-            file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                if size:
-                    os.posix_fallocate(file, 0, size)
-            except OSError:
-                os.close(file)
-                with suppress(OSError):
-                    part.unlink()
-                raise
-        return part, file
+    @contextmanager
+    def _claiming(self, clip: ClipId) -> Iterator[None]:
+        """The claim comes first and outlives the block, unless that ends with an error. The ledger
+        is asked before, for a clear answer, and again under the claim, for one that holds."""
+        self._insist_wanted(clip)
+        self._claims.take(clip)
+        try:
+            self._insist_wanted(clip)
+            yield
+        except BaseException:
+            self._claims.drop(clip)
+            raise
 
-    def _came_in(self, clip: ClipId, need: int, account: Callable[[int], None]) -> None:
-        self._incoming.discard(clip)
-        account(need)
+    def _insist_wanted(self, clip: ClipId) -> None:
+        if (entry := self.ledger.find(clip)) and entry.state is not State.SEEN:
+            raise WrongState(f"clip {clip} is {entry.state.value}, not to be pulled")
+
+    def _finished(self, need: int, sealed: Sealed) -> None:
+        self._claims.finish(sealed)
+        self.room.keep(need)
+
+    def _given_up(self, clip: ClipId, need: int) -> None:
+        self._claims.drop(clip)
+        self.room.give_back(need)
 
     def _remove_stranger(self, clip: ClipId) -> None:
         """A file under this name that the ledger does not know is not overwritten."""
         paths = (self.layout.clip(clip), self.layout.sums(clip))
         if any(path.exists() for path in paths):
             log.warning("clip %s: a file of that name was here, moved to quarantine", clip)
+            self._readers.forget(clip)
             move_aside(self.layout, paths)

@@ -2,8 +2,9 @@
 
 The order is the rule and is not negotiable: reserve, own temporary name, stream and hash, compare
 the count, sync, read back from the disk and compare, sidecar, rename, sync the folders. Only then
-does the caller commit the ledger. After any error the temporary goes and its descriptor is never
-synced again: the kernel marks pages that failed as clean, and a second sync would say yes.
+does the caller commit the ledger, with `Spool.settle`. After any error the temporary goes and its
+descriptor is never synced again: the kernel marks pages that failed as clean, and a second sync
+would say yes.
 
 Coming in, each chunk is hashed once. Reading back, each chunk is hashed again and must be the
 same; it is over those proven bytes that the digests of the whole are made, while the disk reads
@@ -41,7 +42,7 @@ class Intake:
         file: int,
         layout: Layout,
         digests: frozenset[str],
-        kept: Callable[[], None],
+        kept: Callable[[Sealed], None],
         gone: Callable[[], None],
     ) -> None:
         self.clip = clip
@@ -74,12 +75,12 @@ class Intake:
             self.written += len(data)
             self._write_behind()
 
-    def tail(self, size: int) -> bytes:
-        """The last `size` bytes that were written, or all where there are fewer."""
+    def reread(self, offset: int, size: int) -> bytes:
+        """`size` bytes from `offset` of what was written; fewer where that ends."""
         self._insist_open()
-        size = min(size, self.written)
-        with self._abandoning(), medium("reading a clip's tail"):
-            return os.pread(self._file, size, self.written - size)
+        size = max(0, min(size, self.written - offset))
+        with self._abandoning(), medium("reading what came of a clip"):
+            return os.pread(self._file, size, offset)
 
     def finish(self) -> Sealed:
         """Make the clip durable under its final name.
@@ -95,8 +96,9 @@ class Intake:
             found = self._read_back()
             self._settle(found)
         self._close()
-        self._kept()
-        return Sealed(self.clip, self.size, found.digests, found.fingerprint)
+        sealed = Sealed(self.clip, self.size, found.digests, found.fingerprint)
+        self._kept(sealed)
+        return sealed
 
     def abandon(self) -> None:
         """Give up; every trace goes. Safe to call again, and after `finish`."""
@@ -122,7 +124,7 @@ class Intake:
         with medium("syncing a clip"):
             os.fsync(self._file)
         with medium("reading a clip back"):
-            found = measure(self._file, self._digests)
+            found = measure(self._file, self._digests, self.clip)
         if found.size != self.size or found.chunks != self._chunks.finish():
             raise SpoolBroken(
                 f"the disk gave back other bytes than were written of clip {self.clip}",

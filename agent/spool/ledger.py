@@ -8,6 +8,7 @@ no room.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -18,6 +19,8 @@ from agent.spool import rows
 from agent.spool.entry import Entry, ReceiptRecord, Sealed, Sighting
 from agent.spool.states import State
 from agent.spool.writer import Writer
+
+log = logging.getLogger(__name__)
 
 
 class Ledger(Writer):
@@ -72,25 +75,34 @@ class Ledger(Writer):
                 self._see(sighting)
 
     def spooled(self, sealed: Sealed) -> None:
-        """The clip is whole and durable in the spool."""
+        """The clip is whole and durable in the spool.
+
+        Where its recorder gave other bytes than for the copy that was lost here, `reason` and the
+        log say so.
+        """
         with self._moving(sealed.clip, State.SPOOLED) as row:
             if sealed.size != row["size"]:
                 raise WrongState(f"clip {sealed.clip}: {sealed.size} bytes, not {row['size']}")
+            reason, before = "", row["blake3"]
+            if before not in (None, sealed.digests.blake3):
+                reason = f"its recorder now gives other bytes than before (BLAKE3 {before})"
+                log.error("clip %s: %s", sealed.clip, reason)
             self._update(
                 sealed.clip,
                 **rows.sealed_columns(sealed),
                 spooled_at=self._now(),
-                reason="",
+                reason=reason,
                 attempts=0,
                 due=None,
             )
 
     def wanted_again(self, clip: ClipId) -> None:
-        """The recorder still has the clip whose copy here was damaged: pull it anew."""
+        """The recorder still has the clip whose copy here was damaged: pull it anew. The BLAKE3
+        stays, for `spooled` to compare."""
         with self._moving(clip, State.SEEN):
             self._update(
                 clip,
-                **dict.fromkeys(("fingerprint", "blake3", "chunks", "sha256", "sm3")),
+                **dict.fromkeys(("fingerprint", "chunks", "sha256", "sm3")),
                 spooled_at=None,
                 attempts=0,
                 due=None,

@@ -10,6 +10,12 @@ from agent.spool.durable import medium, sync_folder
 from agent.spool.layout import Layout
 
 
+def held(layout: Layout) -> int:
+    """Bytes in the quarantine; they count as stored. Raises `SpoolBroken`."""
+    with medium(f"listing {layout.quarantine}"):
+        return sum(path.lstat().st_size for path in layout.quarantine.iterdir())
+
+
 def move_aside(layout: Layout, paths: Iterable[Path]) -> list[Path]:
     """Move files that belong together into the quarantine, under one number that is free.
 

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 LONGEST_DELAY = timedelta(hours=24)
 """No attempt is ever put off further. A `due` beyond it was written under another wall clock."""
 
+_FURTHER = 256
+"""Rows that are looked at at once, where the first ones asked for were not all sound."""
+
 T = TypeVar("T")
 
 
@@ -43,7 +46,7 @@ class Queries:
             for row in self._database.rows("SELECT * FROM entry WHERE id = ?", [clip]):
                 return entry_of(row)
         except Malformed as error:
-            raise ClipDamaged(error.what, do="see `bodydock doctor`") from error
+            raise ClipDamaged(error.what) from error
         return None
 
     def entries(
@@ -78,10 +81,10 @@ class Queries:
                 SELECT seq FROM clip INDEXED BY clip_sending
                 WHERE state IN ('spooled', 'offered', 'refused')
                     AND (due IS NULL OR due <= :now OR due > :horizon)
-                ORDER BY seq LIMIT :limit)
+                ORDER BY seq LIMIT :limit OFFSET :offset)
             ORDER BY seq"""
-        horizon = to_text(now + LONGEST_DELAY)
-        return self._clips(sql, {"now": to_text(now), "horizon": horizon, "limit": limit})
+        asked = {"now": to_text(now), "horizon": to_text(now + LONGEST_DELAY)}
+        return self._sound(sql, asked, limit)
 
     def next_due(self) -> datetime | None:
         """The earliest moment that a clip waits for; None where none waits for a moment.
@@ -95,6 +98,17 @@ class Queries:
         except Malformed as error:
             log.error("%s; no moment is waited for", error.what)
             return None
+
+    def wanting(self, serial: str) -> int:
+        """How many clips of a recorder are still to be pulled from it."""
+        sql = """SELECT count(*) FROM clip WHERE state IN ('seen', 'damaged')
+            AND recorder IN (SELECT id FROM recorder WHERE serial = ?)"""
+        return int(self._database.value(sql, [storable(serial)]))
+
+    def had_copy(self, clip: ClipId) -> bool:
+        """Whether the dock ever had a whole copy of the clip, also one that was lost since."""
+        sql = "SELECT blake3 IS NOT NULL FROM clip WHERE id = ?"
+        return bool(self._database.value(sql, [clip]))
 
     def counts(self) -> dict[State, tuple[int, int]]:
         """How many clips are in each state, and their bytes."""
@@ -139,6 +153,20 @@ class Queries:
 
     def _clips(self, sql: str, params: dict[str, Any]) -> list[Entry]:
         return self._decoded(entry_of, self._database.rows(sql, params))
+
+    def _sound(self, sql: str, params: dict[str, Any], limit: int) -> list[Entry]:
+        """The first `limit` clips that have digests, past however many rows make no sense: a bad
+        row at the front must not stand for the whole queue. `sql` takes a limit and an offset."""
+        found: list[Entry] = []
+        offset, page = 0, limit
+        with self._database.held():
+            while len(found) < limit:
+                rows = self._database.rows(sql, {**params, "limit": page, "offset": offset})
+                found += [each for each in self._decoded(entry_of, rows) if each.sealed]
+                if len(rows) < page:
+                    break
+                offset, page = offset + page, max(limit, _FURTHER)
+        return found[:limit]
 
     def _decoded(self, decode: Callable[[Row], T], rows: list[Row]) -> list[T]:
         found = []

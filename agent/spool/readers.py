@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
+from agent.errors import ClipDamaged
 from agent.model import ClipId
+from agent.spool.durable import medium
 
 OPEN_FILES = 8
+
+_LOST = frozenset({errno.ENOENT, errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EISDIR})
+"""What opening or reading one clip says where that clip is gone, not the whole disk."""
 
 
 class Readers:
@@ -49,6 +55,18 @@ class Readers:
             self._files[clip] = file
         self._files.move_to_end(clip)
         return self._files[clip]
+
+
+@contextmanager
+def lost(clip: ClipId) -> Iterator[None]:
+    """One unreadable clip is damage to that clip, anything else is the disk's."""
+    with medium(f"reading clip {clip}"):
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _LOST:
+                raise
+            raise ClipDamaged(f"clip {clip} cannot be read: {error.strerror}") from error
 
 
 def _close(file: int) -> None:

@@ -78,6 +78,8 @@ def open_ledger(root: Path, clock: Clock) -> Ledger:
         lost = not (path.exists() and path.stat().st_size)
         if lost and any(layout.clips.glob("*/*")):
             log.critical("THE LEDGER %s IS MISSING and clips are here. %s", path, _BEGUN_ANEW)
+        if not path.exists():  # SQLite would delete the log of a ledger that is gone
+            move_aside(layout, (Path(f"{path}-wal"), Path(f"{path}-shm")))
     try:
         return Ledger(path, clock)
     except LedgerDamaged as error:
@@ -226,7 +228,7 @@ class _Recovery:
         try:
             chunks = sidecar.decode(self._layout.sums(entry.clip).read_bytes(), size)
             with self._layout.clip(entry.clip).open("rb") as file:
-                found = measure(file.fileno(), self._spool.digests)
+                found = measure(file.fileno(), self._spool.digests, entry.clip)
         except (Malformed, OSError) as error:
             self.report.add(f"clip {entry.clip} is not adopted: {error}")
             return False

@@ -21,10 +21,14 @@ T = TypeVar("T")
 class Room:
     """Bytes stored, bytes promised to clips that are coming in, and what is left."""
 
-    def __init__(self, root: Path, *, quota: int, floor: int) -> None:
+    def __init__(
+        self, root: Path, *, quota: int, floor: int, aside: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`aside`: how many of the stored bytes lie in quarantine, for people."""
         self._root = root
         self._quota = quota
         self._floor = floor
+        self._aside = aside
         self._lock = threading.Lock()
         self._stored = 0
         self._promised = 0
@@ -47,10 +51,11 @@ class Room:
         """
         with self._lock:
             if (lacking := self._lacking(need)) > 0:
+                aside = self._aside()
                 raise SpoolFull(
                     f"no room for a clip of {need} bytes: {lacking} too many; stored"
                     f" {self._stored}, promised {self._promised}, quota {self._quota},"
-                    f" floor {self._floor}"
+                    f" floor {self._floor}" + (f"; {aside} bytes in quarantine" if aside else "")
                 )
             result = allocate()
             self._promised += need

@@ -10,6 +10,9 @@ seen ──► spooled ──► offered ──► receipted ──► released
   │         │        refused
   └─damaged ◄───────────┘   (from spooled, offered and refused)
 ```
+
+A receipt counts from wherever the digests are known: from spooled, refused and damaged too. The
+archive has the clip then, even where the dock's own copy was found damaged meanwhile.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ NEXT: dict[State, frozenset[State]] = {
     State.REFUSED: frozenset({State.OFFERED, State.RECEIPTED, State.DAMAGED}),
     State.RECEIPTED: frozenset({State.RELEASED}),
     State.RELEASED: frozenset(),
-    State.DAMAGED: frozenset({State.SEEN}),
+    State.DAMAGED: frozenset({State.SEEN, State.RECEIPTED}),
 }
 
 WAITING_FOR: dict[State, str] = {

@@ -72,9 +72,9 @@ class Writer(Queries):
         sql = """SELECT * FROM entry WHERE seq IN (
                 SELECT seq FROM clip INDEXED BY clip_held
                 WHERE state = 'receipted' AND held_from <= :until
-                ORDER BY held_from, seq LIMIT :limit)
+                ORDER BY held_from, seq LIMIT :limit OFFSET :offset)
             ORDER BY held_from, seq"""
-        return self._clips(sql, {"until": self.running - hold_seconds, "limit": limit})
+        return self._sound(sql, {"until": self.running - hold_seconds}, limit)
 
     def _begin(self, path: Path) -> None:
         self._make_if_empty(path)
@@ -128,7 +128,7 @@ class Writer(Queries):
             yield row
 
     def _row(self, clip: ClipId) -> Row:
-        sql = "SELECT state, size, attempts, due, reason FROM clip WHERE id = ?"
+        sql = "SELECT state, size, attempts, due, reason, blake3 FROM clip WHERE id = ?"
         for row in self._database.rows(sql, [clip]):
             return row
         raise WrongState(f"the ledger knows no clip {clip[:64]}")

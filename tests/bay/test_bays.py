@@ -13,10 +13,12 @@ from random import Random
 
 import pytest
 
+from agent.bay import contact
 from agent.bay.bays import Bays
 from agent.bay.contact import Practice, clock_error
 from agent.bay.status import BayStatus, Doing
 from agent.clock import SystemClock
+from agent.errors import SpoolFull
 from agent.link.usb import UsbBus
 from agent.model import ClockReading
 from agent.offload.pull import Offload
@@ -39,6 +41,7 @@ class Dock:
 
     bus: MemoryBus
     ledger: Ledger
+    spool: Spool
     bays: Bays
 
     def status(self, bay: str) -> BayStatus | None:
@@ -87,7 +90,7 @@ def dock(tmp_path: Path, names: dict[str, str]) -> Iterator[Dock]:
         spooled=lambda: None,
     )
     bays = Bays(UsbBus(bus), practice, names)
-    yield Dock(bus, ledger, bays)
+    yield Dock(bus, ledger, spool, bays)
     bays.close()
     ledger.close()
 
@@ -131,6 +134,35 @@ def test_a_silent_recorder_does_not_hold_up_the_next_bay(dock: Dock) -> None:
     dock.bus.plug("1-2", PtpFace(recorder("GOOD", MIB)))
     assert dock.until_doing("1-2", Doing.READY).pulled == 1
     assert dock.until_doing("1-1", Doing.TROUBLE).trouble
+
+
+def test_a_copy_found_damaged_is_pulled_again_from_the_docked_recorder(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact, "LOOK_SECONDS", 0.05)
+    dock.bus.plug("1-1", PtpFace(recorder("A1", MIB, MIB)))
+    dock.until_doing("1-1", Doing.READY)
+    clip = dock.ledger.entries()[0].clip
+    dock.spool.quarantine(clip, "a bit fell over")
+    assert dock.ledger.counts()[State.DAMAGED][0] == 1
+    dock.until(lambda: dock.ledger.counts()[State.SPOOLED][0] == 2)
+    dock.spool.verify(clip)
+
+
+def test_a_ledger_without_room_pauses_the_bay_and_no_more(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact, "FIRST_WAIT", 0.2)
+    room = dock.ledger.begin_contact
+
+    def full(*_facts: object) -> int:
+        raise SpoolFull("the ledger's disk is full")
+
+    monkeypatch.setattr(dock.ledger, "begin_contact", full)
+    dock.bus.plug("1-1", PtpFace(recorder("A1", MIB)))
+    assert "disk is full" in dock.until_doing("1-1", Doing.PAUSED).trouble
+    monkeypatch.setattr(dock.ledger, "begin_contact", room)
+    assert dock.until_doing("1-1", Doing.READY).pulled == 1
 
 
 @pytest.mark.parametrize("names", [{"1-1": "front"}])

@@ -17,7 +17,8 @@ from agent.errors import (
     SpoolFull,
 )
 from agent.model import CHUNK_BYTES, Clip
-from agent.offload.contact_pull import PROBE, READ_STEP
+from agent.offload.contact_pull import READ_STEP
+from agent.offload.probes import PROBE
 from agent.spool import sidecar
 from agent.spool.states import State
 from tests.spool.places import RECEIPT, Place
@@ -59,7 +60,7 @@ def test_progress_is_told_after_each_step(dock: Dock) -> None:
     ]
 
 
-def test_a_second_docking_pulls_nothing_and_reads_only_heads_and_tails(dock: Dock) -> None:
+def test_a_second_docking_pulls_nothing_and_reads_only_samples(dock: Dock) -> None:
     recorder = MemoryRecorder({"A": BIG, "B": SMALL, "C": TINY, "D": b""})
     dock.pull(recorder)
     before = dock.entries()
@@ -71,6 +72,7 @@ def test_a_second_docking_pulls_nothing_and_reads_only_heads_and_tails(dock: Doc
     assert recorder.reads == [
         ("A", 0, head),
         ("A", len(BIG) - head, head),
+        *(("A", *place) for place in sidecar.places(len(BIG), before["A", 0].clip)[2:]),
         ("B", 0, head),
         ("B", len(SMALL) - head, head),
         ("C", 0, len(TINY)),
@@ -219,7 +221,7 @@ def test_a_size_that_no_file_has_is_refused_at_once(dock: Dock, size: int) -> No
     result = dock.pull(recorder)
     assert isinstance(result.failed[0][1], RecorderMisbehaved)
     assert result.pulled == 1
-    assert recorder.reads == [("B", 0, len(TINY))]
+    assert recorder.reads == [("B", 0, len(TINY)), ("B", len(TINY), 1)]
 
 
 def test_a_clip_larger_than_the_whole_spool_does_not_hold_up_the_others(tmp_path: Path) -> None:

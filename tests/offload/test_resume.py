@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from agent.errors import RecorderGone
 from agent.model import CHUNK_BYTES, Clip
-from agent.offload.contact_pull import PROBE, READ_STEP
+from agent.offload.contact_pull import READ_STEP
+from agent.offload.probes import PIECE, PROBE
 from agent.spool.states import State
 from tests.spool.places import Place
 
@@ -24,6 +25,8 @@ FOOTAGE = {
     "C.JPG": Random(3).randbytes(999),
 }
 TOTAL = sum(map(len, FOOTAGE.values()))
+SEEN_BYTES = 2 * 65_536 + 4 * 16_384
+"""What a docking reads at most of a clip that is here already."""
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def test_each_unplug_costs_at_most_one_chunk(
     looked_at = 0
     count = 0
     for after in unplugs:
-        looked_at += sum(2 * 65_536 for _ in known)
+        looked_at += sum(SEEN_BYTES for _ in known)
         recorder.unplug_after = recorder.fed + after
         try:
             dock.pull(recorder)
@@ -64,7 +67,7 @@ def test_each_unplug_costs_at_most_one_chunk(
             if entry.state is State.SPOOLED:
                 known.add(path)
         recorder.replug()
-    looked_at += sum(2 * 65_536 for _ in known)
+    looked_at += sum(SEEN_BYTES for _ in known)
     assert dock.pull(recorder).complete
     assert whole(dock)
     assert recorder.fed <= TOTAL + count * CHUNK_BYTES + looked_at
@@ -78,7 +81,7 @@ def test_the_worst_unplug_costs_exactly_one_chunk(dock: Dock) -> None:
     unplugged(dock, recorder, 3 * READ_STEP)
     recorder.reads.clear()
     dock.pull(recorder)
-    assert recorder.reads[0] == ("A.MP4", 2 * READ_STEP - PROBE, READ_STEP)
+    assert recorder.reads[3] == ("A.MP4", 2 * READ_STEP - PIECE, READ_STEP)
     assert recorder.fed == len(FOOTAGE["A.MP4"]) + READ_STEP + PROBE
     assert READ_STEP + PROBE == CHUNK_BYTES
 
@@ -99,7 +102,7 @@ def test_an_unplug_while_the_probe_is_read_keeps_what_was_kept(dock: Dock) -> No
     unplugged(dock, recorder, 1)
     recorder.reads.clear()
     assert dock.pull(recorder).complete
-    assert recorder.reads[0][1] == 2 * READ_STEP - PROBE
+    assert recorder.reads[3][1] == 2 * READ_STEP - PIECE
     assert dock.content("A.MP4") == FOOTAGE["A.MP4"]
 
 
@@ -127,7 +130,7 @@ def test_stopping_keeps_what_came_and_says_so(dock: Dock) -> None:
     recorder.before_read = lambda *_: None
     recorder.reads.clear()
     assert dock.pull(recorder).complete
-    assert recorder.reads[0][1] == 3 * READ_STEP - PROBE
+    assert recorder.reads[3][1] == 3 * READ_STEP - PIECE
     assert whole(dock)
 
 
@@ -166,4 +169,4 @@ def test_an_older_clip_does_not_lose_what_was_begun(dock: Dock) -> None:
     recorder.reads.clear()
     assert dock.pull(recorder).complete
     resumed = [offset for path, offset, _ in recorder.reads if path == "B.MP4"]
-    assert resumed[0] == READ_STEP - PROBE
+    assert resumed[3] == READ_STEP - PIECE

@@ -18,7 +18,7 @@ from agent.spool.files import Spool
 from agent.spool.readers import OPEN_FILES
 from agent.spool.states import State
 
-from .places import RECEIPT, Place
+from .places import IDENTITY, RECEIPT, Place
 
 CONTENT = Random(20260804).randbytes(2 * CHUNK_BYTES + 777)
 NEED = len(CONTENT) + sidecar.length(len(CONTENT))
@@ -244,7 +244,9 @@ def test_nothing_is_released_for_a_clip_that_can_never_fit(tmp_path: Path) -> No
 def test_an_interrupted_intake_gives_way_after_what_is_archived(tmp_path: Path) -> None:
     place = Place(tmp_path, quota=2 * NEED, hold_seconds=0)
     old = receipted(place, "OLD")
-    place.spool.aside.put("S1", place.spool.intake(place.see(CONTENT, "CUT"), len(CONTENT)))
+    place.spool.aside.put(
+        "S1", IDENTITY, place.spool.intake(place.see(CONTENT, "CUT"), len(CONTENT))
+    )
     place.take_in(CONTENT, "A")
     assert place.entry(old).state is State.RELEASED
     assert len(place.incoming()) == 1
@@ -327,8 +329,8 @@ def test_quarantine_never_overwrites(place: Place) -> None:
 
 def test_closing_gives_up_what_was_set_aside(place: Place) -> None:
     spool: Spool = place.spool
-    spool.aside.put("S1", spool.intake(place.see(CONTENT, "A"), len(CONTENT)))
-    spool.aside.put("S1", spool.intake(place.see(CONTENT, "B"), len(CONTENT)))
+    spool.aside.put("S1", IDENTITY, spool.intake(place.see(CONTENT, "A"), len(CONTENT)))
+    spool.aside.put("S1", IDENTITY, spool.intake(place.see(CONTENT, "B"), len(CONTENT)))
     assert len(place.incoming()) == 1, "one at most for each recorder"
     place.close()
     assert place.incoming() == []

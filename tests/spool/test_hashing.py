@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from agent.model import CHUNK_BYTES
 from agent.spool import hashing
 from agent.spool.hashing import ChunkHasher, CryptographySm3, measure
-from agent.spool.sidecar import fingerprint
+from agent.spool.sidecar import fingerprint, places
 
 BOTH = frozenset({"sha256", "sm3"})
 SM3_ABC = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
@@ -37,10 +37,9 @@ def chunks_of(data: bytes) -> bytes:
 @given(st.lists(st.integers(1, 2 * CHUNK_BYTES), min_size=1, max_size=20), st.integers(0, 700_000))
 def test_where_the_pieces_fall_never_changes_the_digests(steps: list[int], size: int) -> None:
     data, hasher, at = CONTENT[:size], ChunkHasher(), 0
-    while at < size:
-        for step in steps:
-            hasher.update(memoryview(data)[at : at + step])
-            at += step
+    for step in [*steps, size]:
+        hasher.update(memoryview(data)[at : at + step])
+        at += step
     assert hasher.finish() == chunks_of(data)
 
 
@@ -53,13 +52,15 @@ def test_a_file_is_measured_as_independent_code_measures_it(tmp_path: Path, size
     path.write_bytes(data)
     with path.open("rb") as file:
         os.fsync(file.fileno())
-        found = measure(file.fileno(), BOTH)
+        found = measure(file.fileno(), BOTH, "id")
     assert found.size == size
     assert found.chunks == chunks_of(data)
     assert found.digests.blake3 == blake3(data).hexdigest()
     assert found.digests.chunks == blake3(chunks_of(data)).hexdigest()
     assert found.digests.sha256 == hashlib.sha256(data).hexdigest()
-    assert found.fingerprint == fingerprint(data[:65_536], data[-65_536:])
+    parts = [data[offset : offset + length] for offset, length in places(size, "id")]
+    assert parts[:2] == [data[:65_536], data[-65_536:]]
+    assert found.fingerprint == fingerprint(*parts)
 
 
 def test_b3sum_and_openssl_agree(tmp_path: Path) -> None:

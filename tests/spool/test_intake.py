@@ -48,19 +48,19 @@ def test_what_came_in_is_what_lies_there(
     place, data = Place(tmp_path_factory.mktemp("dock")), CONTENT[:size]
     clip = place.see(data)
     intake, at = place.spool.intake(clip, size), 0
-    while at < size:
-        for step in steps:
-            intake.write(data[at : at + step])
-            at = min(size, at + step)
-            assert intake.written == at
-            assert intake.tail(16_384) == data[max(0, at - 16_384) : at]
+    for step in [*steps, size]:
+        intake.write(data[at : at + step])
+        at = min(size, at + step)
+        assert intake.written == at
+        assert intake.reread(max(0, at - 16_384), 16_384) == data[max(0, at - 16_384) : at]
     sealed = intake.finish()
     place.ledger.spooled(sealed)
     assert place.file(clip).read_bytes() == data
     assert sealed.digests.blake3 == blake3(data).hexdigest()
     chunks = sidecar.decode(place.sums(clip).read_bytes(), size)
     assert sealed.digests.chunks == blake3(chunks).hexdigest()
-    assert sealed.fingerprint == sidecar.fingerprint(data[:65536], data[-65536:])
+    parts = (data[offset : offset + length] for offset, length in sidecar.places(size, clip))
+    assert sealed.fingerprint == sidecar.fingerprint(*parts)
     assert place.incoming() == []
     assert place.spool.room.stored == size + sidecar.length(size)
     place.close()
