@@ -8,23 +8,24 @@ the names of files that hold them.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import tomllib
-from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.config.fields import (
+    ByteSize,
+    FilePath,
+    Id,
+    KeyText,
+    Name,
+    Port,
+    PortPath,
+    Zone,
 )
-
+from agent.config.lines import key_lines
 from agent.errors import ConfigError, NotPermitted
 from agent.model import printable
 
@@ -32,81 +33,6 @@ DOCK_FILE = Path("/etc/bodydock/dock.toml")
 ARCHIVE_FILE = Path("/etc/bodydock/archive.toml")
 FILE_LIMIT = 1024 * 1024
 SECRET_LIMIT = 4096
-
-_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-_SIZE = re.compile(r"(\d{1,15}) ?(B|KiB|MiB|GiB|TiB)\Z")
-
-
-def parse_size(value: object) -> int:
-    """Bytes from `"100 GiB"`; raises ValueError for anything else, bare numbers included."""
-    if not isinstance(value, str) or not (match := _SIZE.match(value)):
-        raise ValueError('a size is a text such as "100 GiB" (B, KiB, MiB, GiB or TiB)')
-    return int(match[1]) * _UNITS[match[2]]
-
-
-def parse_path(value: object) -> Path:
-    """An absolute path; raises ValueError for anything else."""
-    if not isinstance(value, str) or not value.startswith("/"):
-        raise ValueError('a path is a text that begins with "/"')
-    return Path(value)
-
-
-def _matching(pattern: str, words: str) -> AfterValidator:
-    """A text of one form, described to people in `words`."""
-    form = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not form.fullmatch(value):
-            raise ValueError(words)
-        return value
-
-    return AfterValidator(check)
-
-
-ByteSize = Annotated[int, BeforeValidator(parse_size)]
-FilePath = Annotated[Path, BeforeValidator(parse_path)]
-Id = Annotated[
-    str,
-    _matching(
-        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
-        "an id is 1 to 64 letters, digits, dots, dashes and underscores, no space",
-    ),
-]
-KeyText = Annotated[
-    str,
-    _matching(
-        r"ed25519:[0-9a-f]{64}",
-        'a key looks like "ed25519:" and 64 hex digits; `bodydock archive key` prints the '
-        "archive's, `bodydock key` the dock's",
-    ),
-]
-PortPath = Annotated[
-    str,
-    _matching(
-        r"\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}", 'a USB port is named by its path, such as "1-1.3"'
-    ),
-]
-Port = Annotated[int, Field(ge=1, le=65535)]
-
-_OFFSET = re.compile(r"([+-])(\d\d):(\d\d)\Z")
-
-
-def parse_zone(value: object) -> tzinfo:
-    """A time zone from `"Asia/Shanghai"` or `"+08:00"`; raises ValueError for anything else."""
-    if not isinstance(value, str):
-        raise ValueError('a time zone is a text such as "Asia/Shanghai" or "+08:00"')
-    if match := _OFFSET.match(value):
-        away = timedelta(hours=int(match[2]), minutes=int(match[3]))
-        if away >= timedelta(hours=24):
-            raise ValueError(f"{value!r} is more than a day away from UTC")
-        return timezone(-away if match[1] == "-" else away)
-    try:
-        return ZoneInfo(value)
-    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
-        raise ValueError(f"{value!r} is no time zone that this machine knows") from error
-
-
-Zone = Annotated[tzinfo, BeforeValidator(parse_zone)]
 
 
 class _Table(BaseModel):
@@ -170,7 +96,7 @@ class Recorders(_Table):
 class Bay(_Table):
     """`[[bay]]`: the name people know for one physical port, such as `1-1.3`."""
 
-    name: Annotated[str, _matching(r"[^\W_](?:.{0,31})", "a bay's name is 1 to 32 characters")]
+    name: Name
     port: PortPath
 
 
@@ -257,31 +183,6 @@ def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
         }.get(fault["type"], fault["msg"].removeprefix("Value error, "))
         faults.append(f"{path}:{line}: {printable('.'.join(map(str, where)))}: {reason}")
     return faults
-
-
-_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]#]+?)\s*\]\]?")
-_KEY = re.compile(r"\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*[A-Za-z0-9_-]+)*)\s*=")
-
-
-def key_lines(text: str) -> dict[tuple[Any, ...], int]:
-    """The line of each table and key: `{("spool", "quota"): 12, ("bay", 0, "port"): 20}`."""
-    found: dict[tuple[Any, ...], int] = {}
-    table: tuple[Any, ...] = ()
-    counts: dict[tuple[Any, ...], int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
-            table = _parts(header[2])
-            if header[1] == "[[":
-                counts[table] = counts.get(table, -1) + 1
-                table = (*table, counts[table])
-            found.setdefault(table, number)
-        elif key := _KEY.match(line):
-            found.setdefault((*table, *_parts(key[1])), number)
-    return found
-
-
-def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
 
 
 def _read(path: Path, limit: int, missing: str) -> str:

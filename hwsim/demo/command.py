@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -14,14 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.cli.show import console, print_json, size_text
-from agent.config import parse_size
-from hwsim.demo.footage import plant
+from agent.config.fields import parse_size
+from hwsim.demo.footage import SMALLEST, plant
 from hwsim.demo.verdict import CHECKLISTS, ClipVerdict, judge, write_checklists
 from hwsim.demo.watch import Watch
 from hwsim.demo.world import World
 
 OUTAGE_SECONDS = 4.0
 PATIENCE_SECONDS = 600.0
+SPARE = 512 * 2**20
 
 
 class _Size(click.ParamType[int]):
@@ -30,12 +32,13 @@ class _Size(click.ParamType[int]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
-        if isinstance(value, int):
-            return value
         try:
-            return parse_size(value)
+            size = value if isinstance(value, int) else parse_size(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if size < SMALLEST:
+            self.fail(f"a clip has at least {size_text(SMALLEST)}", param, ctx)
+        return size
 
 
 @click.command()
@@ -54,18 +57,17 @@ def demo(recorders: int, clip_size: int, seed: int | None, *, keep: bool, as_jso
     the recorders hold.
     """
     out = Console(stderr=True, highlight=False) if as_json else console()
+    sizes = [_sizes(number, clip_size) for number in range(1, recorders + 1)]
     folder = Path(tempfile.mkdtemp(prefix="bodydock-demo-"))
-    random = Random(seed)
+    _insist_on_room(folder, sum(map(sum, sizes)))
     began = time.monotonic()
-    world = World.make(folder, apart=0.5)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for number in range(1, recorders + 1):
-            plant(world.recorders, number, _sizes(number, clip_size), random)
-        kind = world.broker.kind
-        out.print(f"broker {kind}, an archive, a dock and {recorders} recorders, in {folder}")
-        _play(world, out)
-    finally:
-        world.close()
+        world = _play(folder, sizes, Random(seed), out)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder)
+        out.print("interrupted; nothing is left behind")
+        sys.exit(128 + signal.SIGINT)
     verdicts = judge(world)
     good = bool(verdicts) and all(verdict.good for verdict in verdicts)
     write_checklists(folder, verdicts)
@@ -85,7 +87,34 @@ def _sizes(number: int, largest: int) -> list[int]:
     return [largest, largest // 4, largest // 16] if number % 4 in {1, 2} else [largest // 16] * 3
 
 
-def _play(world: World, out: Console) -> None:
+def _insist_on_room(folder: Path, footage: int) -> None:
+    """Recorders, spool and archive each hold everything once."""
+    needed, free = 3 * footage + SPARE, shutil.disk_usage(folder).free
+    if needed > free:
+        folder.rmdir()
+        raise click.ClickException(
+            f"{folder.parent} has {size_text(free)} free and the demo needs {size_text(needed)}; "
+            "take a smaller --clip-size, or name another place in TMPDIR"
+        )
+
+
+def _play(folder: Path, sizes: list[list[int]], random: Random, out: Console) -> World:
+    """Everything from the first recorder to the last receipt; all processes have ended then."""
+    world = World.make(folder, apart=0.5)
+    try:
+        for number, of_one in enumerate(sizes, 1):
+            plant(world.recorders, number, of_one, random)
+        out.print(
+            f"broker {world.broker.kind}, an archive, a dock and recorders, in {folder}",
+            soft_wrap=True,
+        )
+        _watch(world, out)
+    finally:
+        world.close()
+    return world
+
+
+def _watch(world: World, out: Console) -> None:
     watch = Watch(world, out)
     out.print(f"the recorders hold {watch.clips} clips, {size_text(watch.bytes)}")
     world.start_archive()
@@ -95,7 +124,7 @@ def _play(world: World, out: Console) -> None:
     world.link.cut()
     out.print("the network is pulled: recorders are read on, footage waits on the dock")
     watch.until(lambda _: False, seconds=OUTAGE_SECONDS)
-    watch.network = "up"
+    watch.network = "up again"
     world.link.mend()
     out.print("the network is back: uploads go on where they broke off")
     if not watch.until(watch.all_receipted, seconds=PATIENCE_SECONDS):

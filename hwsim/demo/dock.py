@@ -15,10 +15,11 @@ from pathlib import Path
 import click
 
 from agent.cli.logs import start_logging
+from agent.cli.memory import keep_buffers
 from agent.cli.stopping import stop_on_signals
 from agent.clock import SystemClock
 from agent.config import DockConfig, load
-from agent.daemon import DockDaemon
+from agent.daemon import run_dock
 from agent.errors import BodydockError
 from hwsim.body import Body
 from hwsim.faces.ptp import PtpFace
@@ -32,15 +33,16 @@ from hwsim.ports.usb_memory import MemoryBus
 def dock(path: Path, recorders: Path, apart: float) -> None:
     """Run the dock with every recorder below FOLDER docked."""
     start_logging(form="json", level="info")
+    keep_buffers()
     bus = MemoryBus(live=True)
     try:
-        daemon = DockDaemon(load(DockConfig, path), usb_backend=bus)
+        config = load(DockConfig, path)
         with stop_on_signals() as stop:
             arrivals = threading.Thread(
                 target=_arrive, args=(bus, recorders, apart, stop.event), name="arrivals"
             )
             arrivals.start()
-            daemon.run(stop.event)
+            run_dock(config, stop.event, usb_backend=bus)
             stop.event.set()
             arrivals.join()
     except BodydockError as error:

@@ -66,7 +66,7 @@ class Watch:
     def _page(self, counts: Counts) -> RenderableType:
         moment = live.read(self._world.config.dock.runtime, SystemClock().now())
         bays = moment.bays if moment else []
-        style = "bold red" if self.network != "up" else "green"
+        style = "bold red" if self.network == "pulled" else "green"
         parts: list[RenderableType] = [Text(f"network: {self.network}", style=style)]
         if moment:
             parts.append(uplink_line(moment.uplink))

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import ArchiveConfig, DockConfig, load, parse_size
+from agent.config import ArchiveConfig, DockConfig, load
+from agent.config.fields import parse_size
 from agent.errors import ConfigError
 
 KEY = "ed25519:" + "ab" * 32
