@@ -14,7 +14,7 @@ from pathlib import Path
 from secrets import randbelow
 from typing import Any
 
-from agent.config import parse_size
+from agent.config.fields import parse_size
 from agent.errors import BodydockError
 
 from . import machine
@@ -55,9 +55,11 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", choices=[*PARTS, []], help=str(PARTS))
+    parser.add_argument(
+        "parts", nargs="*", metavar="part", choices=[*PARTS, []], help=", ".join(PARTS)
+    )
     parser.add_argument("--size", type=_size, default="512MiB", help="how much footage (512MiB)")
-    parser.add_argument("--pairs", type=int, default=7, help="rounds of everything (7)")
+    parser.add_argument("--pairs", type=_count, default=7, help="rounds of everything (7)")
     parser.add_argument("--seed", type=int, help="which footage; default: a new one")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures, for machines")
     parser.add_argument(
@@ -67,6 +69,12 @@ def _options() -> argparse.Namespace:
         help="where to work: on the disk that is meant (/var/tmp)",
     )
     return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a whole number from 1")
+    return int(text)
 
 
 def _size(text: str) -> int:

@@ -79,7 +79,6 @@ def test_it_runs(tmp_path: Path) -> None:
         sys.executable,
         "-m",
         "tests.bench",
-        "hash",
         "pull",
         "--folder",
         str(tmp_path),
@@ -88,6 +87,6 @@ def test_it_runs(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     parts = json.loads(figures.read_text("utf-8"))["parts"]
-    assert [part["part"] for part in parts] == ["hash", "pull"]
+    assert [part["part"] for part in parts] == ["pull"]
     assert all(row["ours"]["median"] > 0 for part in parts for row in part["rows"])
     assert list(tmp_path.iterdir()) == [figures]

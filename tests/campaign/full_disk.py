@@ -109,32 +109,27 @@ def _recorders(evidence: Evidence) -> dict[Path, tuple[int, object]]:
     return {path: (path.stat().st_mtime_ns, facts_of(path)) for path in evidence.originals.values()}
 
 
-def _status(yard: Yard) -> dict[str, Any]:
-    """What `bodydock status --json` says."""
+def _live(yard: Yard) -> dict[str, Any]:
+    """What `bodydock status --json` says of the running dock; no bays where it shows nothing."""
     command = [sys.executable, "-m", "agent.cli", "status", "--json"]
     command += ["--config", str(yard.world.dock_config)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    document: dict[str, Any] = json.loads(said)
-    return document
+    return json.loads(said)["live"] or {"intake": "", "bays": []}
 
 
 def _paused(run: Run, yard: Yard) -> None:
     """Wait until nothing more is taken in: every bay waits for room."""
 
     def full() -> bool:
-        live: dict[str, Any] = (_status(yard)["live"] if yard.up("dock") else None) or {}
-        return bool(live.get("bays")) and _all_wait(live["bays"])
+        bays = _live(yard)["bays"] if yard.up("dock") else []
+        return bays != [] and all(bay["doing"] == "paused" for bay in bays)
 
     run.must(until(full, PAUSE_SECONDS, each=0.5), "intake never paused")
 
 
-def _all_wait(bays: list[dict[str, Any]]) -> bool:
-    return all(bay["doing"] == "paused" for bay in bays)
-
-
 def _clear(yard: Yard) -> Iterator[str]:
     """The state in words: intake says why it pauses, and so does each bay."""
-    live: dict[str, Any] = _status(yard)["live"]
+    live = _live(yard)
     if "no room" not in live["intake"]:
         yield f"intake says {live['intake']!r}"
     yield from (f"bay {bay['bay']} says nothing" for bay in live["bays"] if not bay["trouble"])

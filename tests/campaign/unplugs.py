@@ -38,6 +38,7 @@ CHUNK = 256 * 1024
 STEP = 240 * 1024
 MIB = 1024 * 1024
 SETTLE_SECONDS = 60.0
+ENDED_SECONDS = 10.0
 BEFORE_DATA = 26
 """Transfers of a contact before the first byte of footage, about."""
 EACH_STEP = 3
@@ -191,6 +192,7 @@ def one_unplug(run: Run) -> None:
         dock.polled(2)
         run.check(_wrong(dock, faces), "at the end")
         _count(run, dock, size)
+        until(lambda: not any(_disturbed(dock)), ENDED_SECONDS, each=0.1)
         run.check(_disturbed(dock), "beside it")
     run.check((f"left over: {path}" for path in (dock.state / "incoming").iterdir()), "stopped")
 

@@ -89,9 +89,15 @@ class Yard:
         else:
             self.world.kill(name)
 
-    def stop(self, name: str) -> int:
-        """SIGTERM; the exit status. Raises subprocess.TimeoutExpired where it does not end."""
-        return self.world.stop(name)
+    def stop(self, name: str) -> int | None:
+        """SIGTERM; the exit status, None for one that did not end and was killed."""
+        process = self.world.running[name]
+        try:
+            return self.world.stop(name)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return None
 
     def alive(self, name: str) -> bool:
         if name == "broker":

@@ -160,8 +160,8 @@ def test_a_receipt_is_not_taken_from_what_the_broker_kept(town: Town) -> None:
     """Not even one that the archive itself signed."""
     key = SecretKey.load_or_make(town.yard.world.archive / "keys" / "archive.pem")
     receipt = seal(RECEIPT_TYPE, receipt_for(town.clips()[0]).encode(), key)
-    town.say([(down(DOCK, "receipt"), receipt)], retain=True)
     town.yard.kill("dock")
+    town.say([(down(DOCK, "receipt"), receipt)], retain=True)
     town.yard.start("dock")
     assert town.heard("dock", "receipt ignored: kept by the broker")
     assert not until(lambda: town.evidence.states()["receipted"], HEARD_SECONDS)
