@@ -36,8 +36,8 @@ def sync_folder(folder: Path) -> None:
 
 def make_folder(folder: Path) -> None:
     """Make a folder durably; its parents too. One that is there is synced all the same, since a
-    crash may have come between the two steps."""
-    if not folder.parent.exists():
+    crash may have come between the two steps; nothing is made in one that was not synced."""
+    if not folder.exists():
         make_folder(folder.parent)
     with medium(f"making {folder}"):
         folder.mkdir(mode=0o700, exist_ok=True)
