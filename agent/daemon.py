@@ -146,12 +146,16 @@ class DockDaemon:
 
 
 def run_dock(
-    config: DockConfig, stop: threading.Event, *, usb_backend: Backend | None = None
+    config: DockConfig,
+    stop: threading.Event,
+    *,
+    usb_backend: Backend | None = None,
+    clock: Clock | None = None,
 ) -> None:
     """Build a dock and run it until `stop`. A disk without room for the ledger is waited for."""
     while not stop.is_set():
         try:
-            daemon = DockDaemon(config, usb_backend=usb_backend)
+            daemon = DockDaemon(config, usb_backend=usb_backend, clock=clock)
         except SpoolFull as full:
             log.error("cannot start yet: %s", full)
             stop.wait(START_AGAIN_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -64,8 +65,8 @@ class Bays:
         self._leaving = {port: one for port, one in self._leaving.items() if one.busy}
 
     def statuses(self) -> list[BayStatus]:
-        """What every occupied bay shows now, by bay name."""
-        return sorted((one.shown.now for one in self._occupied.values()), key=lambda s: s.bay)
+        """What every occupied bay shows now, by bay name; bay 2 comes before bay 10."""
+        return sorted((one.shown.now for one in self._occupied.values()), key=_by_name)
 
     def close(self) -> None:
         """End every contact and wait until their threads have ended."""
@@ -93,6 +94,12 @@ class Bays:
         if occupied := self._occupied.pop(port, None):
             occupied.over.set()
             self._leaving[port] = occupied
+
+
+def _by_name(status: BayStatus) -> list[tuple[int, str]]:
+    """Numbers in a name count as numbers."""
+    parts = re.findall(r"\d+|\D+", status.bay)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _after(before: _Occupied | None, contact: Contact) -> None:

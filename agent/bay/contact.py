@@ -168,7 +168,7 @@ class Contact:
         for path, error in pulled.failed:
             log.warning("bay %s: %s: %s", self._bay, path or "listing", error)
         log.info(
-            "bay %s: %d clips pulled, %d known, %d left, %d bytes",
+            "bay %s: clips pulled %d, known %d, left %d; %d bytes read",
             self._bay,
             pulled.pulled,
             pulled.known,

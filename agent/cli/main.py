@@ -26,6 +26,9 @@ _COMMANDS = {
 }
 
 
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+
+
 class LazyGroup(click.Group):
     """Subcommands are imported when they are called, so that `bodydock --help` starts at once.
 
@@ -50,7 +53,7 @@ def _added() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group="bodydock.commands")}
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="bodydock")
 def cli() -> None:
     """Pull footage off recorders the moment they dock, and prove that it arrived."""

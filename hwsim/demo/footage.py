@@ -40,7 +40,7 @@ def plant(folder: Path, number: int, sizes: list[int], random: Random) -> Path:
     Returns the recorder's folder, which `Body.from_folder` brings to life.
     """
     kind = KINDS[(number - 1) % len(KINDS)]
-    home = folder / f"recorder-{number}"
+    home = folder / f"recorder-{number:02d}"
     card = home / "card" / "DCIM" / "100MEDIA"
     card.mkdir(parents=True)
     serial = f"{kind.prefix}{number:04d}"

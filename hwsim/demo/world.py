@@ -3,7 +3,7 @@
 The demo shows it, the campaigns and benchmarks hurt and time it. Everything lies in one folder:
 
 ```
-world/recorders/recorder-1/card/…   what the recorders hold
+world/recorders/recorder-01/card/…  what the recorders hold
 world/dock/                         the dock's state, dock.toml, dock.log
 world/archive/                      objects, catalogue.db, keys, archive.toml, archive.log
 world/broker/                       the broker's own files

@@ -22,7 +22,7 @@ from agent.cli.logs import start_logging
 from agent.cli.stopping import stop_on_signals
 from agent.clock import Clock
 from agent.config import DockConfig, load
-from agent.daemon import DockDaemon
+from agent.daemon import run_dock
 from agent.errors import BodydockError
 from hwsim.body import Body
 from hwsim.faces.ptp import PtpFace
@@ -106,12 +106,12 @@ def dock(path: Path, folder: Path) -> None:
     bus, clock = MemoryBus(live=True), SkippingClock()
     ports = Ports(bus, folder, clock)
     try:
-        daemon = DockDaemon(load(DockConfig, path), usb_backend=bus, clock=clock)
+        config = load(DockConfig, path)
         with stop_on_signals() as stop:
             watch = threading.Thread(target=ports.run, args=(stop.event,), name="ports")
             watch.start()
             try:
-                daemon.run(stop.event)
+                run_dock(config, stop.event, usb_backend=bus, clock=clock)
             finally:
                 stop.event.set()
                 watch.join()

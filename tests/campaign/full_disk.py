@@ -179,7 +179,7 @@ def _foreign_files(run: Run, yard: Yard, evidence: Evidence) -> None:
     run.note(f"not a byte free: {os.statvfs(ballast).f_bavail} blocks")
     yard.start("archive")
     yard.unplug("1-1.1")
-    yard.plug(yard.world.recorders / "recorder-1", "1-1.5")
+    yard.plug(yard.world.recorders / "recorder-01", "1-1.5")
     until(lambda: not yard.all_alive(), FULL_SECONDS, each=0.1)
     run.must(yard.all_alive(), "a process ended by itself while no byte was free")
     yard.kill("dock")
