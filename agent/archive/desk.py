@@ -114,11 +114,10 @@ class Desk:
             manifest = decode(Manifest, self._trust.unseal(dock, envelope))
             self._take(Offer(manifest, envelope))
         except Untrusted as error:
-            level, answer = logging.CRITICAL, self._replies.never
-            if error.retry:
-                level, answer = logging.WARNING, self._replies.later
+            level = logging.WARNING if error.retry else logging.CRITICAL
             self._complaints.about("offer not trusted", str(error), level=level)
-            answer(claimed, str(error))
+            # Never "never": whoever forges an offer would put off the honest dock's clip a day.
+            self._replies.later(claimed, str(error))
 
     def _take(self, offer: Offer) -> None:
         """Answer a verified offer; where the disk fails, with a request to come later."""

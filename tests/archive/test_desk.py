@@ -275,7 +275,7 @@ def test_a_key_is_pinned_at_first_sight_and_another_is_refused(open_far: Open) -
     far = open_far()  # the pin outlives a restart
     forger = far.dock(key=secret_key())
     forger.offer(manifest_of(OTHER))
-    assert forger.answers == [Answer.NEVER]
+    assert forger.answers == [Answer.LATER]
     assert far.catalogue.pins() == {"d1": honest.key.public}
 
 
@@ -286,7 +286,7 @@ def test_configured_keys_win(open_far: Open) -> None:
     dock.announce(secret_key().public)
     dock.offer(manifest_of(DATA), signed_by=secret_key())
     dock.offer(manifest_of(DATA))
-    assert dock.answers == [Answer.NEVER, Answer.GO]
+    assert dock.answers == [Answer.LATER, Answer.GO]
     assert far.catalogue.pins() == {}
 
 
@@ -299,7 +299,7 @@ def test_a_configured_key_wins_over_a_pinned_one(open_far: Open) -> None:
     dock = far.dock(key=new)
     dock.offer(manifest_of(OTHER), signed_by=old.key)
     dock.offer(manifest_of(OTHER))
-    assert dock.answers == [Answer.NEVER, Answer.GO]
+    assert dock.answers == [Answer.LATER, Answer.GO]
 
 
 def test_an_offer_before_the_docks_key_is_known_waits(far: Far) -> None:
