@@ -67,6 +67,8 @@ poll_seconds = 0.1
 # PIMA 15740 §9.3.1: length, type (1 is a command), code, transaction, then 32-bit parameters.
 _COMMAND = struct.Struct("<IHHI")
 _GET_OBJECT, _GET_PARTIAL, _GET_PARTIAL_64 = 0x1009, 0x101B, 0x95C1
+_PAST_THE_END = 1
+"""Bytes asked for behind a clip, to see that it ends where it says; none of them is footage."""
 _WHOLE = 1 << 32
 """Counted for a whole object, so that it fails the run: these recorders give parts."""
 
@@ -100,7 +102,9 @@ def bytes_asked(raw: bytes) -> int:
     parameters = struct.unpack_from(f"<{(len(raw) - _COMMAND.size) // 4}I", raw, _COMMAND.size)
     if kind != 1 or code not in (_GET_OBJECT, _GET_PARTIAL, _GET_PARTIAL_64):
         return 0
-    return _WHOLE if code == _GET_OBJECT else int(parameters[-1])
+    if code == _GET_OBJECT:
+        return _WHOLE
+    return int(parameters[-1]) if parameters[-1] > _PAST_THE_END else 0
 
 
 def recorder(serial: str, sizes: list[int], random: Random) -> PtpFace:

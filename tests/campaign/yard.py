@@ -55,8 +55,11 @@ class Yard:
         fresh.symlink_to(home)
         fresh.replace(self.bus / port)
 
-    def unplug(self, port: str) -> None:
+    def unplug(self, port: str) -> Path:
+        """Take out what is plugged into a port: the recorder's folder."""
+        home = (self.bus / port).readlink()
         (self.bus / port).unlink()
+        return home
 
     def later(self, seconds: float) -> None:
         """Let the dock's clocks be this far ahead of the machine's."""
