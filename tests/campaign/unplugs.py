@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import struct
+import sys
 import threading
 from array import array
 from collections import Counter
@@ -69,12 +70,13 @@ _COMMAND = struct.Struct("<IHHI")
 _GET_OBJECT, _GET_PARTIAL, _GET_PARTIAL_64 = 0x1009, 0x101B, 0x95C1
 _PAST_THE_END = 1
 """Bytes asked for behind a clip, to see that it ends where it says; none of them is footage."""
-_WHOLE = 1 << 32
-"""Counted for a whole object, so that it fails the run: these recorders give parts."""
 
 
 class CountingBus(MemoryBus):
-    """Counts, by serial, the bytes of objects that the host asks for, and how often it polls."""
+    """Counts, by serial, the bytes that the host asks of the first clip, and how often it polls.
+
+    Asking past a clip's end, to see that it ends there, reads nothing.
+    """
 
     def __init__(self) -> None:
         super().__init__(live=True)
@@ -89,22 +91,28 @@ class CountingBus(MemoryBus):
         self, dev_handle: Any, ep: int, intf: int, data: array[int], timeout: int
     ) -> int:
         raw = data.tobytes()
-        if len(raw) >= _COMMAND.size and (asked := bytes_asked(raw)):
-            self.asked[dev_handle.device.facts.serial] += asked
+        if len(raw) >= _COMMAND.size:
+            face = dev_handle.device.face
+            start, end = range_asked(raw)
+            self.asked[face.body.serial] += max(0, min(end, face.body.clips[0].size) - start)
         return int(super().bulk_write(dev_handle, ep, intf, data, timeout))
 
     intr_write = bulk_write
 
 
-def bytes_asked(raw: bytes) -> int:
-    """How much of an object a command asks for; MTP 1.1 annex D.2.28, Android's own 0x95C1."""
+def range_asked(raw: bytes) -> tuple[int, int]:
+    """Which bytes of an object a command asks for, as [start, end); empty for other commands.
+
+    MTP 1.1 annex D.2.28; Android's 0x95C1 has an offset of two parameters.
+    """
     _, kind, code, _ = _COMMAND.unpack_from(raw)
     parameters = struct.unpack_from(f"<{(len(raw) - _COMMAND.size) // 4}I", raw, _COMMAND.size)
     if kind != 1 or code not in (_GET_OBJECT, _GET_PARTIAL, _GET_PARTIAL_64):
-        return 0
+        return 0, 0
     if code == _GET_OBJECT:
-        return _WHOLE
-    return int(parameters[-1]) if parameters[-1] > _PAST_THE_END else 0
+        return 0, sys.maxsize
+    start = parameters[1] + (parameters[2] << 32 if code == _GET_PARTIAL_64 else 0)
+    return start, start + parameters[-1]
 
 
 def recorder(serial: str, sizes: list[int], random: Random) -> PtpFace:
