@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -11,6 +13,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from agent.errors import BodydockError
+
+BROKEN = (BodydockError, OSError, sqlite3.Error, subprocess.SubprocessError, ValueError)
+"""What ends one run and not the campaign: a run that cannot be looked at has not held."""
 
 
 class Violation(Exception):
@@ -85,6 +92,8 @@ def campaign(name: str, seeds: Iterable[int], one: Callable[[Run], None]) -> Out
                 one(run)
             except Violation as violation:
                 run.violations.append(str(violation))
+            except BROKEN as error:
+                run.violations.append(f"the run broke: {error!r}")
             outcome.runs += 1
             outcome.counts += run.counts
             _tell(name, run, time.monotonic() - began)
