@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 from pathlib import Path
-from threading import Event
 
 from agent.archive.receiver import Receiver
 from agent.archive.settings import ArchiveSettings
+from agent.cli.stopping import stop_on_signals
 from agent.clock import SystemClock
 from agent.link.mqtt import BrokerSettings
 
@@ -18,11 +17,10 @@ from .docks import RECEIVER
 
 def main(root: str, port: str) -> None:
     logging.basicConfig(level=logging.INFO)
-    stop = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     settings = ArchiveSettings(archive="county", receiver=RECEIVER, root=Path(root), floor=0)
     broker = BrokerSettings(host="127.0.0.1", port=int(port))
-    Receiver(settings, broker, SystemClock()).run(stop)
+    with stop_on_signals() as stop:
+        Receiver(settings, broker, SystemClock()).run(stop.event)
 
 
 if __name__ == "__main__":
