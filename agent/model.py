@@ -26,22 +26,33 @@ def is_digest(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a recorder says it is. `serial` is never empty: a driver without one says why not."""
+    """Who a recorder says it is. `serial` is never empty: a driver without one says why not.
+
+    `id_code` is the maker and model code of the Chinese host interface; `officer` and `unit` are
+    what the recorder itself holds of its wearer. All three are empty where it holds nothing.
+    """
 
     maker: str
     model: str
     serial: str
     firmware: str
+    id_code: str = ""
+    officer: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """One store of a recorder, sizes in bytes."""
+    """One store of a recorder, sizes in bytes. `serial` is the volume's own serial number,
+    `dirty` its file system's word that it was not closed in order; empty, False where unknown.
+    """
 
     id: str
     label: str
     total: int
     free: int
+    serial: str = ""
+    dirty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,41 @@ class ClockReading:
     recorder: datetime
     dock: datetime
     round_trip: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTime:
+    """When a clip was recorded: the recorder's word and ours, neither in place of the other.
+
+    `local` is the recorder's own time (naive), from `source` ("name" or "listing"), taken to be in
+    a zone `zone_offset` seconds east of UTC. `clock_error` is how far its clock was ahead of ours
+    at this contact, in seconds, None where it could not be measured. The recording began, or the
+    listing's date was written, between `earliest` and `latest` (UTC): `local` corrected, and the
+    sum of what is uncertain (round trip, resolution, drift) on either side.
+    """
+
+    local: datetime
+    source: str
+    zone_offset: float
+    clock_error: float | None
+    earliest: datetime
+    latest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFacts:
+    """What a clip's name and its contact tell beside its listing. Empty texts are unknown.
+
+    `kind` is "footage" or "log", a recorder's own operation log. `device`, `officer` and `mark`
+    are parts of its name; `profile` is the one that its recorder matched.
+    """
+
+    kind: str = "footage"
+    profile: str = ""
+    device: str = ""
+    officer: str = ""
+    marked: bool = False
+    time: ClipTime | None = None
 
 
 @dataclass(frozen=True, slots=True)

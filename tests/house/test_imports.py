@@ -37,8 +37,6 @@ MODULE_OF = {
 """Where the package in pyproject.toml has another name than the module."""
 
 
-AHEAD = {"serial": "pyserial was chosen for the project; its door opens with serial recorders"}
-"""Declared, and not used yet."""
 
 
 def importers(library: str) -> list[str]:
@@ -70,7 +68,7 @@ def test_every_library_is_known_to_this_file_and_declared() -> None:
 
 def test_every_declared_library_is_used() -> None:
     used = set().union(*(m.foreign() for m in modules("agent", "hwsim")))
-    assert declared() - used == AHEAD.keys()
+    assert declared() - used == set()
 
 
 def declared() -> set[str]:

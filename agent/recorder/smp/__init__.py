@@ -1,0 +1,1 @@
+"""The driver for recorders on a serial line that speak SMP (MCUmgr)."""
