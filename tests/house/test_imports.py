@@ -12,6 +12,7 @@ DOORS = {
     "apprise": {"agent.health"},
     "iotcore": {"hwsim"},
     "libusb_package": {"agent.link"},
+    "mfusepy": {"hwsim.ports"},
     "paho": {"agent.link"},
     "pytsk3": {"agent.link"},
     "pyudev": {"agent.link"},
@@ -35,8 +36,6 @@ MODULE_OF = {
     "sqlite-utils": "sqlite_utils",
 }
 """Where the package in pyproject.toml has another name than the module."""
-
-
 
 
 def importers(library: str) -> list[str]:
