@@ -8,25 +8,25 @@ the names of files that hold them.
 from __future__ import annotations
 
 import os
-import stat
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from agent.config.fields import (
+    Address,
+    BayPort,
     ByteSize,
     FilePath,
     Id,
     KeyText,
     Name,
     Port,
-    PortPath,
     Zone,
 )
-from agent.config.lines import key_lines
-from agent.errors import ConfigError, NotPermitted
+from agent.config.register import Registered
+from agent.config.strict import STRICT, read_table, read_text
+from agent.errors import ConfigError
 from agent.model import printable
 
 DOCK_FILE = Path("/etc/bodydock/dock.toml")
@@ -36,9 +36,7 @@ SECRET_LIMIT = 4096
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=True
-    )
+    model_config = STRICT
 
 
 class Broker(_Table):
@@ -86,18 +84,30 @@ class Recorders(_Table):
     """`[recorders]`: how recorders are treated.
 
     `zone` is the time zone that recorders show where they name none; left out, it is the dock's.
+    `profiles` is the folder of this dock's own profiles, `passwords` that of files each of which
+    holds one recorder password.
     """
 
     zone: Zone | None = None
+    profiles: FilePath = Path("/etc/bodydock/firmware_profiles")
+    passwords: FilePath = Path("/etc/bodydock/passwords")
     set_clock: bool = False
     poll_seconds: Annotated[float, Field(ge=0.1, le=60, strict=False)] = 1.0
+    parallel: Annotated[int, Field(ge=1, le=64)] = 4
+    """How many bays pull at once, beside the priority bay."""
 
 
 class Bay(_Table):
-    """`[[bay]]`: the name people know for one physical port, such as `1-1.3`."""
+    """`[[bay]]`: the name people know for one physical port, such as `1-1.3` or `serial:ttyAMA0`.
+
+    `address` is where a recorder in it answers by TCP. The one bay with `priority` never waits
+    for others to end their pull.
+    """
 
     name: Name
-    port: PortPath
+    port: BayPort
+    address: Address | None = None
+    priority: bool = False
 
 
 class DockConfig(_Table):
@@ -109,6 +119,8 @@ class DockConfig(_Table):
     archive: Archive
     recorders: Recorders = Recorders()
     bay: list[Bay] = []
+    recorder: list[Registered] = []
+    """`[[recorder]]`: what the office knows of its recorders."""
 
     @property
     def ledger(self) -> Path:
@@ -119,8 +131,13 @@ class DockConfig(_Table):
         return self.dock.state / "keys" / "dock.pem"
 
     @property
-    def bay_names(self) -> dict[str, str]:
-        return {bay.port: bay.name for bay in self.bay}
+    def serial_ports(self) -> list[str]:
+        """The machine's own serial ports that are bays; USB adapters need not be named."""
+        return [bay.port for bay in self.bay if bay.port.startswith("serial:")]
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return {bay.port: bay.address for bay in self.bay if bay.address}
 
 
 class Receiving(_Table):
@@ -146,19 +163,10 @@ C = TypeVar("C", DockConfig, ArchiveConfig)
 
 def load(kind: type[C], path: Path) -> C:
     """Read a configuration file. Raises `ConfigError` with file, line and reason of each fault."""
-    text = _read(path, FILE_LIMIT, "name another with --config")
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}: nested too deeply") from error
-    try:
-        config = kind.model_validate(raw)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_faults(path, text, error))) from error
+    config = read_table(kind, path, limit=FILE_LIMIT, missing="name another with --config")
     if isinstance(config, DockConfig):
         _check_bays(path, config)
+        _check_recorders(path, config)
     return config
 
 
@@ -169,42 +177,16 @@ def _check_bays(path: Path, config: DockConfig) -> None:
     ):
         if twice := sorted({value for value in values if values.count(value) > 1}):
             raise ConfigError(f"{path}: bay {what} {', '.join(twice)} is given twice")
+    if len(first := [bay.name for bay in config.bay if bay.priority]) > 1:
+        raise ConfigError(f"{path}: only one bay can have priority, not {' and '.join(first)}")
 
 
-def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
-    lines = key_lines(text)
-    faults = []
-    for fault in error.errors(include_input=False, include_url=False):
-        where = tuple(fault["loc"])
-        line = next((lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in lines), 1)
-        reason = {
-            "extra_forbidden": "unknown key",
-            "missing": "is missing and has no default",
-        }.get(fault["type"], fault["msg"].removeprefix("Value error, "))
-        faults.append(f"{path}:{line}: {printable('.'.join(map(str, where)))}: {reason}")
-    return faults
-
-
-def _read(path: Path, limit: int, missing: str) -> str:
-    try:
-        # Not to wait for a writer where somebody named a FIFO.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ConfigError(f"{path}: is no regular file")
-            raw = file.read(limit + 1)
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file", do=missing) from error
-    except PermissionError as error:
-        raise NotPermitted(f"{path}: may not be read by this user") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    if len(raw) > limit:
-        raise ConfigError(f"{path}: longer than {limit} bytes")
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8 text at byte {error.start}") from error
+def _check_recorders(path: Path, config: DockConfig) -> None:
+    serials = [each.serial for each in config.recorder]
+    if twice := sorted({serial for serial in serials if serials.count(serial) > 1}):
+        raise ConfigError(printable(f"{path}: recorder {', '.join(twice)} is given twice"))
 
 
 def _secret(path: Path) -> str:
-    return _read(path, SECRET_LIMIT, "broker.password_file names it").rstrip("\r\n")
+    text = read_text(path, limit=SECRET_LIMIT, missing="broker.password_file names it")
+    return text.rstrip("\r\n")

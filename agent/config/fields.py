@@ -57,12 +57,26 @@ KeyText = Annotated[
         "archive's, `bodydock key` the dock's",
     ),
 ]
-PortPath = Annotated[
+BayPort = Annotated[
     str,
     _matching(
-        r"\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}", 'a USB port is named by its path, such as "1-1.3"'
+        r"[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6}|serial:tty(?!USB|ACM)[A-Za-z]{1,8}[0-9]{1,3}",
+        'a bay is a USB port by its path, such as "1-1.3" (also with a serial adapter in it), or '
+        'a serial port of the machine, such as "serial:ttyAMA0"',
     ),
 ]
+_ADDRESS = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})\Z")
+
+
+def check_address(value: str) -> str:
+    """A host and a TCP port; raises ValueError for anything else."""
+    match = _ADDRESS.match(value)
+    if match is None or not 1 <= int(match[2]) <= 65535:
+        raise ValueError('an address is a host and a TCP port, such as "192.168.42.129:5000"')
+    return value
+
+
+Address = Annotated[str, AfterValidator(check_address)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 _OFFSET = re.compile(r"([+-])(\d\d):(\d\d)\Z")

@@ -41,7 +41,7 @@ def test_the_least_that_works(tmp_path: Path) -> None:
     config = load(DockConfig, written(tmp_path, GOOD))
     assert config.dock.id == "dock-1"
     assert config.spool.quota == 100 * 2**30
-    assert config.bay_names == {}
+    assert config.bay == []
 
 
 def test_the_readme_shows_configurations_that_load(tmp_path: Path) -> None:
