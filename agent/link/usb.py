@@ -6,36 +6,40 @@ a protocol can mend is a `LinkTrouble` (`Stalled`, `TimedOut`) and is settled by
 
 from __future__ import annotations
 
-import errno
 import logging
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ctypes.util import find_library
-from typing import Any, NoReturn, TypeAlias
+from dataclasses import replace
+from typing import Any, TypeAlias, TypeVar
 
 import usb.backend.libusb1
 import usb.core
 import usb.util
 
 from agent.errors import (
-    RecorderBusy,
     RecorderError,
     RecorderGone,
     RecorderMisbehaved,
     RecorderRefused,
 )
-from agent.link.usb_facts import (
-    BULK,
-    IN,
-    INTERRUPT,
-    Interface,
-    LinkTrouble,
-    Stalled,
-    TimedOut,
-    UsbDevice,
-    device_from,
-)
+from agent.link.usb_bulk import MASS_STORAGE, BulkPair, find_pair
+from agent.link.usb_errors import raise_for
+from agent.link.usb_facts import LinkTrouble, TimedOut, UsbDevice, device_from
+from agent.link.usb_handle import Handle, Request
+from agent.link.usb_still import STILL_IMAGE, VENDOR_SPECIFIC, UsbLink, still_interface
+
+__all__ = [
+    "STILL_IMAGE",
+    "VENDOR_SPECIFIC",
+    "Backend",
+    "BulkPair",
+    "Handle",
+    "UsbBus",
+    "UsbLink",
+    "library",
+]
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +47,7 @@ Backend: TypeAlias = Any
 """A PyUSB backend (`usb.backend.IBackend`); PyUSB has no types."""
 
 HUB = 0x09
-STILL_IMAGE = (0x06, 0x01, 0x01)
-VENDOR_SPECIFIC = 0xFF
-_TO_INTERFACE, _FROM_INTERFACE = 0x21, 0xA1
-"""Class requests to and from an interface (USB 2.0 table 9-2)."""
-
-LARGEST_READ = 256 * 1024
-"""One transfer asks for at most this and one packet more: a chunk and its header."""
+T = TypeVar("T")
 
 
 class UsbBus:
@@ -82,6 +80,45 @@ class UsbBus:
         Raises `RecorderBusy` where another program holds it or we may not yet open it,
         `RecorderRefused` where it has no such interface, `RecorderMisbehaved`, `RecorderGone`.
         """
+
+        def claimed(handle: UsbHandle) -> UsbLink:
+            interface = still_interface(handle, device)
+            handle.claim(interface.number)
+            return UsbLink(handle, interface)
+
+        return self._opened(device, claimed)
+
+    def open_bulk(
+        self, device: UsbDevice, to_host: int | None = None, from_host: int | None = None
+    ) -> BulkPair:
+        """Open a pair of bulk endpoints, by their addresses or the first there is; claim their
+        interface. Raises as `open_still_image` does.
+        """
+        return self._opened(device, lambda handle: self._pair(handle, device, to_host, from_host))
+
+    def open_mass_storage(self, device: UsbDevice) -> BulkPair:
+        """Open and claim its bulk-only mass storage interface, which the kernel gets back at the
+        end. Raises as `open_still_image` does.
+        """
+        disks = tuple(one for one in device.interfaces if one.triple == MASS_STORAGE)
+        narrowed = replace(device, interfaces=disks)
+        return self._opened(device, lambda handle: self._pair(handle, narrowed, None, None))
+
+    def open_control(self, device: UsbDevice) -> Handle:
+        """Open a device for control requests to itself: no interface is claimed. Raises as
+        `open_still_image` does.
+        """
+        return self._opened(device, lambda handle: handle)
+
+    @staticmethod
+    def _pair(
+        handle: UsbHandle, device: UsbDevice, to_host: int | None, from_host: int | None
+    ) -> BulkPair:
+        interface, ins, outs = find_pair(device, to_host, from_host)
+        handle.claim(interface.number)
+        return BulkPair(handle, interface.number, ins, outs)
+
+    def _opened(self, device: UsbDevice, claim: Callable[[UsbHandle], T]) -> T:
         with _translated(device.port):
             found = [
                 one
@@ -90,10 +127,15 @@ class UsbBus:
             ]
         if not found:
             raise RecorderGone(f"nothing is plugged into port {device.port} any more")
+        handle = UsbHandle(found[0], device)
         try:
-            return _opened(found[0], device)
+            return claim(handle)
         except LinkTrouble as error:
+            handle.close()
             raise RecorderMisbehaved(f"it cannot be opened: {error}") from error
+        except RecorderError:
+            handle.close()
+            raise
 
     def _devices(self) -> Iterator[Any]:
         for device in self._backend.enumerate_devices():
@@ -103,79 +145,79 @@ class UsbBus:
                 log.debug("a USB device shows no descriptor: %s", error)
 
 
-class UsbLink:
-    """One claimed interface: bulk in and out, interrupt in, class requests. One thread only.
+class UsbHandle:
+    """`agent.link.usb_handle.Handle` over PyUSB: one device, and the interface claimed of it."""
 
-    Timeouts are in seconds. Every method raises `RecorderGone` once the device is unplugged, and
-    `Stalled` or `TimedOut`.
-    """
-
-    def __init__(self, device: Any, interface: Interface, port: str) -> None:
+    def __init__(self, device: Any, facts: UsbDevice) -> None:
         self._device = device
-        self._interface = interface.number
-        self._port = port
-        ends = {(end.kind, end.address & IN): end for end in interface.endpoints}
-        self._in, self._out = ends[BULK, IN], ends[BULK, 0]
-        self._events = ends[INTERRUPT, IN]
-        self.packet = self._in.packet
-        """Bytes in the largest bulk packet: a transfer that ends with a smaller one has ended."""
-        self._small = array("B", bytes(self.packet))
-        self._large = array("B", bytes(LARGEST_READ + self.packet))
+        self._port = facts.port
+        self._claimed: int | None = None
+        self._detached = False
 
-    def read(self, size: int, timeout: float) -> memoryview:
-        """One bulk transfer of about `size` bytes; good until the next read.
+    @property
+    def port(self) -> str:
+        return self._port
 
-        It may bring more than `size`, since a device may send on without a pause, and it brings
-        less where the device ended its transfer or the time ran out. Empty: a zero-length packet.
-        """
-        buffer = self._small if size <= self.packet else self._large
+    def claim(self, interface: int) -> None:
+        """Take an interface, from the kernel's driver too; `close` gives it back."""
         with _translated(self._port):
-            count = self._device.read(self._in.address, buffer, _milliseconds(timeout))
-        return memoryview(buffer)[:count]
+            self._detached = _free_from_kernel(self._device, interface, self._port)
+            self._claimed = interface
+            usb.util.claim_interface(self._device, interface)
 
-    def write(self, data: bytes, timeout: float) -> None:
-        """One bulk transfer, with a zero-length packet where its length would not end it."""
+    def read(self, endpoint: int, into: array[int], timeout: float) -> int:
         with _translated(self._port):
-            if self._device.write(self._out.address, data, _milliseconds(timeout)) != len(data):
+            return int(self._device.read(endpoint, into, _milliseconds(timeout)))
+
+    def write(self, endpoint: int, data: bytes, timeout: float) -> int:
+        with _translated(self._port):
+            return int(self._device.write(endpoint, data, _milliseconds(timeout)))
+
+    def tell(self, request: Request, data: bytes, timeout: float) -> None:
+        with _translated(self._port):
+            sent = self._device.ctrl_transfer(
+                request.kind, request.request, request.value, request.index, data,
+                _milliseconds(timeout),
+            )  # fmt: skip
+            if sent != len(data):
                 raise TimedOut(f"port {self._port}: only a part went out")
-            if len(data) % self._out.packet == 0:
-                self._device.write(self._out.address, b"", _milliseconds(timeout))
 
-    def event(self, timeout: float) -> bytes:
-        """One interrupt transfer."""
-        with _translated(self._port):
-            data = self._device.read(
-                self._events.address, self._events.packet, _milliseconds(timeout)
-            )
-        return bytes(data)
-
-    def clear_halts(self) -> None:
-        """Let all endpoints start afresh."""
-        for end in (self._in, self._out, self._events):
-            with _translated(self._port):
-                self._device.clear_halt(end.address)
-
-    def send_request(self, request: int, data: bytes, timeout: float) -> None:
-        """A class request to the interface."""
-        with _translated(self._port):
-            self._device.ctrl_transfer(
-                _TO_INTERFACE, request, 0, self._interface, data, _milliseconds(timeout)
-            )
-
-    def ask_request(self, request: int, size: int, timeout: float) -> bytes:
-        """A class request from the interface: what it answers, at most `size` bytes."""
+    def ask(self, request: Request, size: int, timeout: float) -> bytes:
         with _translated(self._port):
             data = self._device.ctrl_transfer(
-                _FROM_INTERFACE, request, 0, self._interface, size, _milliseconds(timeout)
-            )
+                request.kind, request.request, request.value, request.index, size,
+                _milliseconds(timeout),
+            )  # fmt: skip
         return bytes(data)
 
+    def clear_halt(self, endpoint: int) -> None:
+        with _translated(self._port):
+            self._device.clear_halt(endpoint)
+
+    def text(self, index: int) -> str:
+        """In its first language; empty where the device has none or garbles it."""
+        if not index:
+            return ""
+        try:
+            with _translated(self._port):  # not PyUSB's own choice of language, it hides an unplug
+                language = usb.util.get_langids(self._device)[0]
+                return usb.util.get_string(self._device, index, language) or ""
+        except (LinkTrouble, ValueError, IndexError) as error:
+            log.debug("port %s: string descriptor %d: %r", self._port, index, error)
+            return ""
+
     def serial(self) -> str:
-        """The device's USB serial number; empty where it has none."""
-        return _text(self._device, self._device.iSerialNumber, self._port)
+        return self.text(self._device.iSerialNumber)
 
     def close(self) -> None:
-        """Give the interface back; safe at any time, also when the device is gone."""
+        """A disk that was the kernel's is the kernel's again, so that its node comes back."""
+        try:
+            if self._detached:
+                self._detached = False
+                usb.util.release_interface(self._device, self._claimed)
+                self._device.attach_kernel_driver(self._claimed)
+        except usb.core.USBError as error:
+            log.debug("port %s: not given back to the kernel: %s", self._port, error)
         try:
             usb.util.dispose_resources(self._device)
         except usb.core.USBError as error:
@@ -217,50 +259,15 @@ def _facts(device: Any) -> UsbDevice | None:
         return None
 
 
-def _opened(device: Any, facts: UsbDevice) -> UsbLink:
-    try:
-        interface = _still_image(device, facts)
-        with _translated(facts.port):
-            _free_from_kernel(device, interface.number, facts.port)
-            usb.util.claim_interface(device, interface.number)
-    except (LinkTrouble, RecorderError):
-        usb.util.dispose_resources(device)
-        raise
-    return UsbLink(device, interface, facts.port)
-
-
-def _still_image(device: Any, facts: UsbDevice) -> Interface:
-    fitting = [one for one in facts.interfaces if one.has_still_image_pipes]
-    for interface in fitting:
-        if interface.triple == STILL_IMAGE:
-            return interface
-    for interface in fitting:
-        if interface.triple[0] == VENDOR_SPECIFIC and "MTP" in _text(
-            device, interface.name, facts.port
-        ):
-            return interface
-    raise RecorderRefused(f"port {facts.port}: no interface speaks PTP or MTP")
-
-
-def _free_from_kernel(device: Any, interface: int, port: str) -> None:
+def _free_from_kernel(device: Any, interface: int, port: str) -> bool:
+    """Whether the kernel's driver had it and was sent away."""
     try:
         if device.is_kernel_driver_active(interface):
             device.detach_kernel_driver(interface)
+            return True
     except NotImplementedError:  # not on this system: the claim that follows tells
         log.debug("port %s: this system detaches no kernel drivers", port)
-
-
-def _text(device: Any, index: int, port: str) -> str:
-    """A string descriptor in its first language; empty where the device has none or garbles it."""
-    if not index:
-        return ""
-    try:
-        with _translated(port):  # not PyUSB's own choice of language, which hides an unplug
-            language = usb.util.get_langids(device)[0]
-            return usb.util.get_string(device, index, language) or ""
-    except (LinkTrouble, ValueError, IndexError) as error:
-        log.debug("port %s: string descriptor %d: %r", port, index, error)
-        return ""
+    return False
 
 
 def _milliseconds(seconds: float) -> int:
@@ -275,25 +282,4 @@ def _translated(port: str) -> Iterator[None]:
     except usb.core.USBTimeoutError as error:
         raise TimedOut(f"port {port}: {error}") from error
     except usb.core.USBError as error:
-        _raise_for(error, port)
-
-
-def _raise_for(error: usb.core.USBError, port: str) -> NoReturn:
-    number = error.errno
-    if number in (errno.EPIPE, errno.EIO):
-        raise Stalled(f"port {port}: {error}") from error
-    if number == errno.EBUSY:
-        raise RecorderBusy(
-            f"port {port}: another program holds the recorder",
-            do="stop it; a desktop's gvfs often takes cameras",
-        ) from error
-    if number in (errno.EACCES, errno.EPERM):
-        raise RecorderBusy(
-            f"port {port}: this program may not open the recorder",
-            do="if it stays so, install the udev rules",
-        ) from error
-    if number == errno.EOVERFLOW:
-        raise RecorderMisbehaved(f"port {port}: a packet larger than announced") from error
-    if number == errno.ETIMEDOUT:
-        raise TimedOut(f"port {port}: {error}") from error
-    raise RecorderGone(f"port {port}: the recorder is gone ({error})") from error
+        raise_for(error, port)
