@@ -82,7 +82,7 @@ class ClipTime:
 
     `local` is the recorder's own time (naive), from `source` ("name" or "listing"), taken to be in
     a zone `zone_offset` seconds east of UTC. `clock_error` is how far its clock was ahead of ours
-    at this contact, in seconds, None where it could not be measured. The recording began, or the
+    at the contact by which the clip was judged, in seconds, None where it was not measured. The recording began, or the
     listing's date was written, between `earliest` and `latest` (UTC): `local` corrected, and the
     sum of what is uncertain (round trip, resolution, drift) on either side.
     """

@@ -7,6 +7,7 @@ taken on trust. `CatalogueView` is for commands: it opens the file read-only and
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -17,10 +18,23 @@ from urllib.parse import quote
 
 import sqlite_utils
 
-from agent.archive.records import FOOTAGE, SCHEMA, TABLES, ClipRow, DockRow, ObjectRow
+from agent.archive.records import (
+    FOOTAGE,
+    READABLE,
+    SCHEMA,
+    SEARCHED,
+    TABLES,
+    TOLD,
+    ClipRow,
+    DockRow,
+    ObjectRow,
+    delivery_columns,
+)
 from agent.custody.keys import PublicKey, public_key
 from agent.errors import ConfigError, Malformed, StoreBroken
 from agent.wire.contract import Manifest, Receipt
+
+log = logging.getLogger(__name__)
 
 _FULL = 2
 _FATAL = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -66,7 +80,7 @@ class CatalogueView:
             raise
 
     def _check_version(self) -> None:
-        if (version := self.meta("schema")) != str(SCHEMA):
+        if (version := self.meta("schema")) not in READABLE:
             raise StoreBroken(f"catalogue: schema {version!r}, this program knows {SCHEMA}")
 
     def __enter__(self) -> Self:
@@ -109,6 +123,19 @@ class CatalogueView:
             " (?2 = '' or recorder_serial = ?2) order by received_at desc, clip limit ?3"
         )
         return self._typed(ClipRow, where, dock, serial, limit)
+
+    def told(
+        self, *, since: str = "", until: str = "", officer: str = "", kind: str = ""
+    ) -> list[ClipRow]:
+        """Deliveries that may have been recorded between two moments (RFC 3339 in UTC), of an
+        officer by the recorder or by the clip's name, or of a kind, where named; earliest first.
+        Raises `StoreBroken` for a catalogue that no receiver of this version has opened yet."""
+        where = (
+            "select * from clip where (?1 = '' or latest >= ?1) and (?2 = '' or earliest <= ?2)"
+            " and (?3 = '' or recorder_officer = ?3 or named_officer = ?3)"
+            " and (?4 = '' or kind = ?4) order by earliest, clip"
+        )
+        return self._typed(ClipRow, where, since, until, officer, kind)
 
     def versions(self, clip: str) -> list[ClipRow]:
         """Everything delivered under one clip id."""
@@ -183,18 +210,35 @@ class Catalogue(CatalogueView):
 
     def _make(self, archive: str, epoch: str) -> None:
         if self._db["meta"].exists():
+            self._bring_up()
             return
         with self._db.atomic():
             for name, (columns, key) in TABLES.items():
                 points = [("blake3", "object", "blake3")] if name == "clip" else None
                 self._db.table(name).create(columns, pk=key, foreign_keys=points)
-            self._db.table("clip").create_index(["dock"])
-            self._db.table("clip").create_index(["recorder_serial"])
-            self._db.create_view("footage", FOOTAGE)
+            self._lay_over()
             facts = {"schema": str(SCHEMA), "archive": archive, "epoch": epoch}
             self._db.table("meta").insert_all(
                 {"name": name, "value": value} for name, value in facts.items()
             )
+
+    def _lay_over(self) -> None:
+        """Indices and the view for people."""
+        for column in SEARCHED:
+            self._db.table("clip").create_index([column], if_not_exists=True)
+        self._db.create_view("footage", FOOTAGE, replace=True)
+
+    def _bring_up(self) -> None:
+        """From version 1: columns are added, no row is changed. All of it or nothing."""
+        if self.meta("schema") != "1":
+            return
+        names = {float: "float", int: "integer", str: "text"}
+        with self._db.atomic():
+            for name, kind in TOLD.items():
+                self._db.conn.execute(f"alter table clip add column {name} {names[kind]}")
+            self._lay_over()
+            self._db.conn.execute("update meta set value = ? where name = 'schema'", [str(SCHEMA)])
+        log.warning("the catalogue is now of version %d", SCHEMA)
 
     def record(self, manifest: Manifest, offer: bytes, receipt: Receipt, envelope: bytes) -> None:
         """Commit one delivery with its object; once this returns the receipt may go out.
@@ -209,22 +253,7 @@ class Catalogue(CatalogueView):
             stored_as=receipt.stored_as,
             stored_at=receipt.stored_at,
         )
-        delivery = {
-            "clip": manifest.clip,
-            "blake3": manifest.blake3,
-            "dock": manifest.dock,
-            **{f"recorder_{name}": value for name, value in manifest.recorder},
-            "bay": manifest.bay,
-            "path": manifest.path,
-            "size": manifest.size,
-            "recorded": manifest.recorded,
-            "marked": int(manifest.marked),
-            "spooled_at": manifest.spooled_at,
-            "received_at": receipt.stored_at,
-            "receiver": receipt.receiver,
-            "manifest": offer.decode(),
-            "receipt": envelope.decode(),
-        }
+        delivery = delivery_columns(manifest, offer, receipt, envelope)
         with self._held("record"), self._db.atomic():
             self._db.conn.execute(_KEEP_OBJECT, tuple(getattr(stored, n) for n in _OBJECT_NAMES))
             self._db.table("clip").upsert(delivery, pk=TABLES["clip"][1])

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from agent.clock import to_text
-from agent.model import printable
+from agent.model import ClipFacts, printable
 from agent.spool.entry import Entry
 from agent.spool.states import WAITING_FOR
 
@@ -58,6 +58,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "size": sighting.size,
         "recorded": sighting.recorded,
         "marked": sighting.marked,
+        "facts": facts_document(entry.facts),
         "state": entry.state.value,
         "waits_for": WAITING_FOR[entry.state],
         "reason": entry.reason,
@@ -69,4 +70,26 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "sm3": sealed.digests.sm3 if sealed else None,
         "archive": receipt.archive if receipt else None,
         "stored_as": receipt.stored_as if receipt else None,
+    }
+
+
+def facts_document(facts: ClipFacts) -> dict[str, Any]:
+    """What a clip's name and its contact told: `local` is the recorder's own time as it wrote it,
+    `earliest` and `latest` ours in UTC."""
+    time = facts.time
+    return {
+        "kind": facts.kind,
+        "profile": facts.profile,
+        "device": facts.device,
+        "officer": facts.officer,
+        "marked": facts.marked,
+        "time": time
+        and {
+            "local": time.local.isoformat(),
+            "source": time.source,
+            "zone_offset": time.zone_offset,
+            "clock_error": time.clock_error,
+            "earliest": to_text(time.earliest),
+            "latest": to_text(time.latest),
+        },
     }

@@ -15,7 +15,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import TypeVar
@@ -29,7 +29,7 @@ from agent.errors import (
     SpoolFull,
     WrongState,
 )
-from agent.model import CHUNK_BYTES, Clip, ClipId, Identity, printable
+from agent.model import CHUNK_BYTES, Clip, ClipFacts, ClipId, Identity, printable
 from agent.offload.probes import PROBE, probes
 from agent.offload.result import Progress, Pulled, Wait
 from agent.offload.source import LONGEST_TEXT, Source, facts, wrong_with
@@ -63,6 +63,7 @@ class ContactPull:
     progress: Progress
     wait: Wait
     pausing: Callable[[str], None]
+    tell: Callable[[Clip], ClipFacts]
     result: Pulled = field(default_factory=Pulled)
 
     @property
@@ -100,8 +101,8 @@ class ContactPull:
     def announce(self, clips: list[Clip]) -> None:
         """Let the ledger know all that is new, in one commit: footage that is still out on an
         unplugged recorder is known of."""
-        sightings = (self.sighting(clip, 0) for clip in clips if not wrong_with(clip))
-        new = [each for each in sightings if self.is_new(each.clip)]
+        listed = ((clip, self.sighting(clip, 0)) for clip in clips if not wrong_with(clip))
+        new = [self.told(clip, each) for clip, each in listed if self.is_new(each.clip)]
         self.patiently("", lambda: self.ledger.see_all(new))
 
     def is_new(self, clip: ClipId) -> bool:
@@ -137,7 +138,8 @@ class ContactPull:
 
     def pull(self, clip: Clip, sighting: Sighting) -> None:
         """Pull one clip, waiting for room where there is none."""
-        self.patiently(sighting.clip, lambda: self.ledger.see(sighting))
+        told = self.told(clip, sighting)
+        self.patiently(sighting.clip, lambda: self.ledger.see(told))
         if self.result.ended:
             return None
         if not self.spool.could_hold(clip.size):
@@ -260,6 +262,10 @@ class ContactPull:
             marked=kept.marked,
             generation=generation,
         )
+
+    def told(self, clip: Clip, sighting: Sighting) -> Sighting:
+        """The sighting with what the clip's name and this contact's clock tell."""
+        return replace(sighting, facts=self.tell(facts(clip)))
 
     def fail(self, clip: Clip, error: BodydockError) -> None:
         path = printable(clip.path[:LONGEST_TEXT])

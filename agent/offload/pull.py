@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from agent.model import Identity
+from agent.model import Clip, ClipFacts, Identity
 from agent.offload.contact_pull import ContactPull
 from agent.offload.result import Progress, Pulled, Wait
 from agent.offload.source import Source
@@ -44,14 +44,15 @@ class Offload:
         progress: Progress = lambda _pulled, _clip, _done: None,
         wait: Wait | None = None,
         sleep: Callable[[float], None] | None = None,
+        tell: Callable[[Clip], ClipFacts] = lambda _clip: ClipFacts(),
     ) -> Pulled:
         """Pull every clip that is not here, the oldest first. `contact` is open in the ledger.
 
         One clip's trouble is noted and does not stop the others. Where the spool is full, the
         recorder is left alone, `paused` says why, and after `wait` it is tried again. `sleep` is
-        for a recorder that is busy. What `stop` or an unplug cuts short goes on at the next
-        docking. Raises `RecorderGone` when it is unplugged, `SpoolBroken` and `LedgerBroken`
-        where this dock fails.
+        for a recorder that is busy; `tell` gives the facts of a clip that is new here. What
+        `stop` or an unplug cuts short goes on at the next docking. Raises `RecorderGone` when
+        it is unplugged, `SpoolBroken` and `LedgerBroken` where this dock fails.
         """
         pull = ContactPull(
             self._spool,
@@ -65,6 +66,7 @@ class Offload:
             progress,
             wait or (lambda _full: not stop.wait(PAUSE_SECONDS)),
             partial(self._pausing, bay),
+            tell,
         )
         try:
             pull.run()

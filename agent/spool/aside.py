@@ -31,7 +31,7 @@ class Aside:
             if intake is None or intake.clip != clip:
                 return None
             del self._intakes[serial]
-        if begun_on == identity:
+        if begun_on and _device(begun_on) == _device(identity):
             return intake
         intake.abandon()
         return None
@@ -51,3 +51,8 @@ class Aside:
             _, intake = self._intakes.pop(next(iter(self._intakes)))
         intake.abandon()
         return True
+
+
+def _device(identity: Identity) -> tuple[str, str, str]:
+    """Who wears it may change between two contacts: the clip that was begun does not."""
+    return identity.maker, identity.model, identity.firmware

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.model import ClipId, ClockReading, Digests, Health, Identity
+from agent.model import ClipFacts, ClipId, ClockReading, Digests, Health, Identity
+from agent.spool.changes import Change
 from agent.spool.states import State
+from agent.spool.told import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A clip as first met: whose, in which contact, and its facts as the recorder gave them."""
+    """A clip as first met: whose, in which contact, and its facts as the recorder gave them.
+
+    `facts` is what its name and its contact's clock told when it was first met: no clock was set
+    in between.
+    """
 
     clip: ClipId
     contact: int
@@ -23,6 +29,7 @@ class Sighting:
     recorded: str
     marked: bool
     generation: int = 0
+    facts: ClipFacts = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +82,18 @@ class Entry:
     def clip(self) -> ClipId:
         return self.sighting.clip
 
+    @property
+    def facts(self) -> ClipFacts:
+        return self.sighting.facts
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
     """One docking of one recorder, and what it said of itself when it began.
 
-    `ended_at` is None while it lasts; `reason` says why it ended.
+    `ended_at` is None while it lasts; `reason` says why it ended. `profile` is the one that the
+    recorder matched, `clock_error` how far its clock was ahead of ours, in seconds; empty and
+    None where that was not said.
     """
 
     number: int
@@ -91,6 +104,8 @@ class Contact:
     reason: str
     health: Health | None
     reading: ClockReading | None
+    profile: str = ""
+    clock_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +115,14 @@ class KnownRecorder:
     contacts: int
     first_seen: datetime
     latest: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that changed on a recorder between two contacts, see `spool.changes`."""
+
+    at: datetime
+    contact: int
+    serial: str
+    bay: str
+    change: Change

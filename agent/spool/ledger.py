@@ -14,49 +14,21 @@ from datetime import datetime
 
 from agent.clock import to_text
 from agent.errors import LedgerBroken, WrongState
-from agent.model import ClipId, ClockReading, Health, Identity
+from agent.model import ClipId
 from agent.spool import rows
+from agent.spool.contacts import Contacts
 from agent.spool.entry import Entry, ReceiptRecord, Sealed, Sighting
 from agent.spool.states import State
-from agent.spool.writer import Writer
 
 log = logging.getLogger(__name__)
 
 
-class Ledger(Writer):
+class Ledger(Contacts):
     """The one writer. `path` is made if it is missing; its folder must be there.
 
     Raises `LedgerDamaged` for a file that is no sound database, `LedgerBroken` for one in use,
     of a newer version, or that cannot be opened.
     """
-
-    # Contacts.
-
-    def begin_contact(
-        self,
-        bay: str,
-        identity: Identity,
-        health: Health | None,
-        reading: ClockReading | None,
-    ) -> int:
-        """A recorder was docked; the number of this contact."""
-        with self._writing():
-            return self._insert(
-                "contact",
-                recorder=self._recorder(identity),
-                bay=rows.storable(bay),
-                began_at=self._now(),
-                health=rows.health_text(health),
-                **rows.reading_columns(reading),
-            )
-
-    def end_contact(self, contact: int, reason: str) -> None:
-        """The contact is over; the first reason stays."""
-        with self._writing():
-            self._database.change(
-                "UPDATE contact SET ended_at = ?, reason = ? WHERE id = ? AND ended_at IS NULL",
-                [self._now(), rows.storable(reason), contact],
-            )
 
     # Clips coming in.
 

@@ -9,11 +9,22 @@ from typing import Any, TypeVar
 
 from agent.clock import to_text
 from agent.errors import ClipDamaged, Malformed
-from agent.model import ClipId
+from agent.model import ClipId, ClockReading
 from agent.spool import schema
+from agent.spool.changes import Volume
 from agent.spool.database import Database, Row
-from agent.spool.entry import Contact, Entry, KnownRecorder
-from agent.spool.rows import contact_of, entry_of, expected_of, moment_of, recorder_of, storable
+from agent.spool.entry import Contact, Entry, Finding, KnownRecorder
+from agent.spool.rows import (
+    contact_of,
+    entry_of,
+    expected_of,
+    finding_of,
+    moment_of,
+    reading_of,
+    recorder_of,
+    storable,
+    volume_of,
+)
 from agent.spool.states import State
 
 log = logging.getLogger(__name__)
@@ -34,11 +45,13 @@ class Queries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def know(self) -> None:
-        """Raise `LedgerBroken` unless the tables are those of a version that we can read."""
+    def know(self) -> int:
+        """The ledger's version. Raises `LedgerBroken` unless we know it and have its tables."""
         database = self._database
         laid = {row["sql"] for row in database.rows("SELECT sql FROM sqlite_schema")}
-        schema.known(database.value("PRAGMA user_version"), laid, database.path)
+        version = int(database.value("PRAGMA user_version"))
+        schema.known(version, laid, database.path)
+        return version
 
     def find(self, clip: ClipId) -> Entry | None:
         """What is known of one clip, or None. Raises `ClipDamaged` for an unreadable row."""
@@ -141,6 +154,45 @@ class Queries:
             ORDER BY serial, id"""
         return self._decoded(recorder_of, self._database.rows(sql))
 
+    def contacts(self, serial: str, *, before: int = 2**62, limit: int = 50) -> list[Contact]:
+        """Contacts of the recorders with this serial, the newest first, before a number."""
+        sql = "SELECT * FROM docking WHERE serial = ? AND id < ? ORDER BY id DESC LIMIT ?"
+        return self._decoded(
+            contact_of, self._database.rows(sql, [storable(serial), before, limit])
+        )
+
+    def last_contact(self, bay: str) -> Contact | None:
+        """The newest contact in a bay."""
+        sql = "SELECT * FROM docking WHERE bay = ? ORDER BY id DESC LIMIT 1"
+        return next(
+            iter(self._decoded(contact_of, self._database.rows(sql, [storable(bay)]))), None
+        )
+
+    def readings(self, serial: str, *, before: int = 2**62, limit: int = 16) -> list[ClockReading]:
+        """How a recorder's clock stood at its newest contacts that read it, the oldest first;
+        `before` is the number of a contact."""
+        sql = """SELECT * FROM docking WHERE serial = ? AND clock_recorder IS NOT NULL AND id < ?
+            ORDER BY id DESC LIMIT ?"""
+        asked = [storable(serial), before, limit]
+        found = self._decoded(reading_of, self._database.rows(sql, asked))
+        return [each for each in reversed(found) if each]
+
+    def volumes(self, serial: str) -> list[Volume]:
+        """Every store that a recorder ever showed, as it was last met there; the newest first."""
+        return self._volumes("volume.recorder = ?", [storable(serial)])
+
+    def findings(self, limit: int = 1000, *, serial: str | None = None) -> list[Finding]:
+        """What changed on recorders between two contacts, the newest first."""
+        where = "TRUE" if serial is None else "serial = :serial"
+        sql = f"SELECT * FROM finding WHERE {where} ORDER BY id DESC LIMIT :limit"  # noqa: S608, ours
+        asked = {"serial": storable(serial or ""), "limit": limit}
+        return self._decoded(finding_of, self._database.rows(sql, asked))
+
+    def finding_counts(self) -> dict[str, int]:
+        """How many findings there are of each recorder, by serial."""
+        sql = "SELECT serial, count(*) AS number FROM finding GROUP BY serial"
+        return {row["serial"]: row["number"] for row in self._database.rows(sql)}
+
     def check(self) -> None:
         """Read the whole database for pages that contradict each other.
 
@@ -150,6 +202,13 @@ class Queries:
 
     def close(self) -> None:
         self._database.close()
+
+    def _volumes(self, where: str, params: list[Any]) -> list[Volume]:
+        sql = f"""SELECT volume.*, recorder.maker, recorder.model FROM volume
+            JOIN contact ON contact.id = volume.contact
+            JOIN recorder ON recorder.id = contact.recorder
+            WHERE {where} ORDER BY volume.contact DESC, storage"""  # noqa: S608, conditions of ours
+        return self._decoded(volume_of, self._database.rows(sql, params))
 
     def _clips(self, sql: str, params: dict[str, Any]) -> list[Entry]:
         return self._decoded(entry_of, self._database.rows(sql, params))

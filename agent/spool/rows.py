@@ -11,9 +11,20 @@ from typing import Any
 from agent.clock import from_text, to_text
 from agent.errors import ClipDamaged, Malformed, RecorderMisbehaved
 from agent.model import ClipId, ClockReading, Digests, Health, Identity, Storage, is_digest
+from agent.spool.changes import Change, Volume
 from agent.spool.database import Row
-from agent.spool.entry import Contact, Entry, KnownRecorder, ReceiptRecord, Sealed, Sighting
+from agent.spool.entry import (
+    Contact,
+    Entry,
+    Finding,
+    KnownRecorder,
+    ReceiptRecord,
+    Sealed,
+    Sighting,
+)
 from agent.spool.states import State
+from agent.spool.told import storable as storable
+from agent.spool.told import told_of
 
 
 @contextmanager
@@ -55,6 +66,8 @@ def contact_of(row: Row) -> Contact:
             reason=row["reason"],
             health=_health(row["health"]),
             reading=_reading(row),
+            profile=row["profile"] or "",
+            clock_error=row["clock_error"],
         )
 
 
@@ -62,6 +75,27 @@ def recorder_of(row: Row) -> KnownRecorder:
     """The newest `docking` of a recorder, with their `number` and the `first` moment."""
     with _of(f"recorder of contact {row['id']}"):
         return KnownRecorder(row["number"], from_text(row["first"]), contact_of(row))
+
+
+def reading_of(row: Row) -> ClockReading | None:
+    """The clock's reading in a row of the view `docking`. Raises `Malformed`."""
+    with _of(f"contact {row['id']}"):
+        return _reading(row)
+
+
+def finding_of(row: Row) -> Finding:
+    """A row of `finding`. Raises `Malformed` with its number."""
+    with _of(f"finding {row['id']}"):
+        change = Change(row["kind"], row["before"], row["after"])
+        at = from_text(row["at"])
+        return Finding(at, row["contact"], row["serial"], row["bay"], change)
+
+
+def volume_of(row: Row) -> Volume:
+    """A row of `volume` with the maker and model of its recorder."""
+    storage = Storage(row["storage"], row["label"], 0, 0, row["serial"], bool(row["dirty"]))
+    model = f"{row['maker']} {row['model']}".strip()
+    return Volume(row["recorder"], model, storage, row["contact"])
 
 
 def expected_of(row: Row) -> tuple[ClipId, State, int]:
@@ -88,11 +122,6 @@ def moment_of(text: str | None) -> datetime | None:
 
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else from_text(text)
-
-
-def storable(text: str) -> str:
-    """Text from a device as UTF-8 can hold it: a lone surrogate becomes `\\udXXX`."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def sighting_columns(sighting: Sighting) -> dict[str, Any]:
@@ -143,6 +172,16 @@ def identity_columns(identity: Identity) -> dict[str, Any]:
     }
 
 
+def introduction_columns(identity: Identity, profile: str) -> dict[str, Any]:
+    """What a recorder says of itself beyond what its row holds."""
+    return {
+        "profile": storable(profile),
+        "id_code": storable(identity.id_code),
+        "officer": storable(identity.officer),
+        "unit": storable(identity.unit),
+    }
+
+
 def reading_columns(reading: ClockReading | None) -> dict[str, Any]:
     if reading is None:
         return {"clock_recorder": None, "clock_dock": None, "clock_round_trip": None}
@@ -156,12 +195,23 @@ def reading_columns(reading: ClockReading | None) -> dict[str, Any]:
 def health_text(health: Health | None) -> str | None:
     if health is None:
         return None
-    storages = [[each.id, each.label, each.total, each.free] for each in health.storages]
+    storages = [
+        [each.id, each.label, each.total, each.free, each.serial, each.dirty]
+        for each in health.storages
+    ]
     return json.dumps({"battery": health.battery_percent, "storages": storages})
 
 
 def _identity(row: Row) -> Identity:
-    return Identity(row["maker"], row["model"], row["serial"], row["firmware"])
+    return Identity(
+        row["maker"],
+        row["model"],
+        row["serial"],
+        row["firmware"],
+        row["id_code"] or "",
+        row["officer"] or "",
+        row["unit"] or "",
+    )
 
 
 _KINDS: dict[str, type] = {
@@ -195,6 +245,7 @@ def _sighting(row: Row) -> Sighting:
         recorded=row["recorded"],
         marked=bool(row["marked"]),
         generation=row["generation"],
+        facts=told_of(row),
     )
 
 
@@ -219,6 +270,12 @@ def _receipt(row: Row) -> ReceiptRecord | None:
         stored_at=from_text(row["stored_at"]),
         stored_as=row["stored_as"],
     )
+
+
+def health_of(text: str | None) -> Health | None:
+    """What a contact's row holds of a recorder's health. Raises `Malformed`."""
+    with _of("a recorder's health"):
+        return _health(text)
 
 
 def _health(text: str | None) -> Health | None:

@@ -1,26 +1,40 @@
-"""The ledger's tables, version 1.
+"""The ledger's tables, version 2, and the steps that lead there.
+
+A new ledger takes every step, one of version 1 the second alone; no step changes or drops a table.
 
 One row per clip holds its facts, its state and its receipt; chunk digests lie in sidecars beside
 the files. Moments are RFC 3339 text in UTC with milliseconds, so that they sort as text. The
 partial indices answer the uplink's and the keeper's questions without meeting the clips that are
 done; `tally` is kept by triggers, so that counting a million clips reads seven rows. The views
-`entry` and `docking` put the recorder's identity beside a clip and a contact.
+`entry` and `docking` put beside a clip and a contact what is known of their recorder.
+
+Version 2 adds what was told: `introduction`, how a recorder introduced itself at a contact;
+`told`, what a clip's name and its contact's clock tell; `volume`, each store of a recorder as it
+was last met; `finding`, what changed between two contacts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.errors import LedgerBroken, LedgerDamaged
 
-VERSION = 1
+VERSION = 2
 
 _SENDING = "state IN ('spooled', 'offered', 'refused')"
 """The condition of the partial indices; a query that wants one repeats it word for word."""
 
 _STATES = "'seen', 'spooled', 'offered', 'receipted', 'released', 'refused', 'damaged'"
 
-STATEMENTS = (
+_ENTRY_1 = """CREATE VIEW entry AS
+        SELECT clip.*, recorder.serial, recorder.maker, recorder.model, recorder.firmware
+        FROM clip JOIN recorder ON recorder.id = clip.recorder"""
+_DOCKING_1 = """CREATE VIEW docking AS
+        SELECT contact.*, recorder.serial, recorder.maker, recorder.model, recorder.firmware
+        FROM contact JOIN recorder ON recorder.id = contact.recorder"""
+
+_FIRST = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT",
     """CREATE TABLE recorder (
         id INTEGER PRIMARY KEY,
@@ -92,18 +106,91 @@ STATEMENTS = (
         INSERT INTO tally VALUES (new.state, 1, new.size) ON CONFLICT DO UPDATE
             SET number = number + 1, bytes = bytes + excluded.bytes;
     END""",
-    """CREATE VIEW entry AS
-        SELECT clip.*, recorder.serial, recorder.maker, recorder.model, recorder.firmware
-        FROM clip JOIN recorder ON recorder.id = clip.recorder""",
-    """CREATE VIEW docking AS
-        SELECT contact.*, recorder.serial, recorder.maker, recorder.model, recorder.firmware
-        FROM contact JOIN recorder ON recorder.id = contact.recorder""",
-    f"PRAGMA user_version = {VERSION}",
+    _ENTRY_1,
+    _DOCKING_1,
 )
+
+_SECOND = (
+    """CREATE TABLE introduction (
+        contact INTEGER PRIMARY KEY REFERENCES contact (id),
+        profile TEXT NOT NULL,
+        id_code TEXT NOT NULL,
+        officer TEXT NOT NULL,
+        unit TEXT NOT NULL,
+        clock_error REAL
+    ) STRICT""",
+    """CREATE TABLE told (
+        clip INTEGER PRIMARY KEY REFERENCES clip (seq),
+        kind TEXT NOT NULL,
+        profile TEXT NOT NULL,
+        device TEXT NOT NULL,
+        officer TEXT NOT NULL,
+        marked INTEGER NOT NULL,
+        local TEXT,
+        source TEXT,
+        zone_offset REAL,
+        clock_error REAL,
+        earliest TEXT,
+        latest TEXT
+    ) STRICT""",
+    """CREATE TABLE volume (
+        recorder TEXT NOT NULL,
+        storage TEXT NOT NULL,
+        serial TEXT NOT NULL,
+        label TEXT NOT NULL,
+        dirty INTEGER NOT NULL,
+        contact INTEGER NOT NULL REFERENCES contact (id),
+        PRIMARY KEY (recorder, storage, serial)
+    ) STRICT""",
+    "CREATE INDEX volume_serial ON volume (serial)",
+    """CREATE TABLE finding (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        contact INTEGER NOT NULL REFERENCES contact (id),
+        serial TEXT NOT NULL,
+        bay TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        before TEXT NOT NULL,
+        after TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX finding_serial ON finding (serial)",
+    "CREATE INDEX contact_recorder ON contact (recorder)",
+    "DROP VIEW entry",
+    "DROP VIEW docking",
+    """CREATE VIEW entry AS
+        SELECT clip.*, recorder.serial, recorder.maker, recorder.model, recorder.firmware,
+            introduction.id_code, introduction.officer, introduction.unit,
+            told.kind, told.profile, told.device, told.officer AS named_officer,
+            told.marked AS named_marked, told.local, told.source, told.zone_offset,
+            told.clock_error AS told_clock_error, told.earliest, told.latest
+        FROM clip JOIN recorder ON recorder.id = clip.recorder
+            LEFT JOIN introduction ON introduction.contact = clip.contact
+            LEFT JOIN told ON told.clip = clip.seq""",
+    """CREATE VIEW docking AS
+        SELECT contact.*, recorder.serial, recorder.maker, recorder.model, recorder.firmware,
+            introduction.profile, introduction.id_code, introduction.officer, introduction.unit,
+            introduction.clock_error
+        FROM contact JOIN recorder ON recorder.id = contact.recorder
+            LEFT JOIN introduction ON introduction.contact = contact.id""",
+)
+
+_STEPS = (_FIRST, _SECOND)
+_LAID = (
+    frozenset(_FIRST),
+    frozenset({*_FIRST, *_SECOND} - {_ENTRY_1, _DOCKING_1, "DROP VIEW entry", "DROP VIEW docking"}),
+)
+"""What SQLite keeps of each version's statements."""
+
+
+def steps_from(version: int) -> Iterator[str]:
+    """The statements that lead from `version` (0: an empty file) to ours, for one transaction."""
+    for step in _STEPS[version:]:
+        yield from step
+    yield f"PRAGMA user_version = {VERSION}"
 
 
 def known(version: int, laid: set[str], path: Path) -> None:
-    """Raise unless the ledger in `path` is one that we can read.
+    """Raise unless the ledger in `path` is one that we can read, or bring up to our version.
 
     `version` is SQLite's `user_version`, `laid` the statements in `sqlite_schema`: a version that
     is not ours is `LedgerBroken`, tables that are not those of their version are `LedgerDamaged`.
@@ -115,5 +202,5 @@ def known(version: int, laid: set[str], path: Path) -> None:
         )
     if version < 1:
         raise LedgerBroken(f"{path} is no ledger of bodydock", do="look at the path")
-    if not laid >= set(STATEMENTS[:-1]):
+    if not laid >= _LAID[version - 1]:
         raise LedgerDamaged(f"{path}: its tables are not those of version {version}")

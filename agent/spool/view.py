@@ -7,6 +7,7 @@ from pathlib import Path
 from agent.errors import LedgerBroken
 from agent.spool.database import open_readonly
 from agent.spool.queries import Queries
+from agent.spool.schema import VERSION
 
 
 class LedgerView(Queries):
@@ -18,10 +19,17 @@ class LedgerView(Queries):
     def __init__(self, path: Path) -> None:
         super().__init__(open_readonly(path))
         try:
-            self.know()
+            self._insist_current(path)
         except LedgerBroken:
             self.close()
             raise
+
+    def _insist_current(self, path: Path) -> None:
+        if (version := self.know()) < VERSION:
+            raise LedgerBroken(
+                f"{path} has version {version}, this bodydock reads {VERSION}",
+                do="start the dock once, which brings it up to date",
+            )
 
     def __enter__(self) -> LedgerView:
         return self

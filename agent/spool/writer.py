@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from agent.spool.durable import sync_folder
 from agent.spool.entry import Entry, Sighting
 from agent.spool.queries import Queries
 from agent.spool.states import State, check_move
+from agent.spool.told import NOTHING, told_columns
+
+log = logging.getLogger(__name__)
 
 ALWAYS_CHECKED = 64 * 1024 * 1024
 """Bytes. A ledger up to this size is checked at each start, a larger one after an unclean stop."""
@@ -78,9 +82,12 @@ class Writer(Queries):
 
     def _begin(self, path: Path) -> None:
         self._make_if_empty(path)
-        self.know()
+        version = self.know()
         if not self._get("clean") or path.stat().st_size <= ALWAYS_CHECKED:
             self.check()
+        if version < schema.VERSION:
+            log.warning("%s: from version %d to %d", path, version, schema.VERSION)
+            self._lay(version)
         self._ran_before = self._ran_saved = self._get("running")
         if not 0 <= self._ran_before < _CENTURIES:
             raise LedgerDamaged(f"{path}: it cannot have run for {self._ran_before} seconds")
@@ -96,10 +103,14 @@ class Writer(Queries):
         if self._database.value("PRAGMA user_version") == 0 and not self._database.value(
             "SELECT count(*) FROM sqlite_schema"
         ):
-            with self._database.writing():
-                for statement in schema.STATEMENTS:
-                    self._database.change(statement)
+            self._lay(0)
             sync_folder(path.parent)
+
+    def _lay(self, version: int) -> None:
+        """The tables that `version` does not have; all of them or none."""
+        with self._database.writing():
+            for statement in schema.steps_from(version):
+                self._database.change(statement)
 
     def _let_go(self) -> None:
         self._database.close()
@@ -152,6 +163,17 @@ class Writer(Queries):
         elif state == State.SEEN.value:
             newest = ("contact", "recorder", "bay", "storage", "marked")
             self._update(sighting.clip, **{name: columns[name] for name in newest})
+        if sighting.facts != NOTHING:
+            self._tell(sighting)
+
+    def _tell(self, sighting: Sighting) -> None:
+        """What was told first stays: a clock that was set since tells less of this clip."""
+        columns = told_columns(sighting.facts)
+        names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+        sql = f"""INSERT INTO told (clip, {names})
+            SELECT seq, {values} FROM clip WHERE id = :clip_id
+            ON CONFLICT DO NOTHING"""  # noqa: S608, names of our own
+        self._database.change(sql, {**columns, "clip_id": sighting.clip})
 
     def _recorder(self, identity: Identity) -> int:
         """The row of a recorder, made where it is new."""

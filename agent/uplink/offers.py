@@ -6,9 +6,10 @@ from agent.clock import to_text
 from agent.custody.envelopes import seal
 from agent.custody.keys import SecretKey
 from agent.errors import Malformed, WrongState
-from agent.model import CHUNK_BYTES
+from agent.model import CHUNK_BYTES, ClipFacts, ClipTime
 from agent.spool.entry import Entry
-from agent.wire.contract import OFFER_TYPE, Manifest, RecorderFacts
+from agent.spool.told import NOTHING
+from agent.wire.contract import OFFER_TYPE, Manifest, RecorderFacts, TimeFacts, ToldFacts
 
 
 def manifest_of(entry: Entry, dock: str) -> Manifest:
@@ -25,6 +26,9 @@ def manifest_of(entry: Entry, dock: str) -> Manifest:
             model=identity.model,
             serial=identity.serial,
             firmware=identity.firmware,
+            id_code=identity.id_code,
+            officer=identity.officer,
+            unit=identity.unit,
         ),
         bay=sighting.bay,
         contact=sighting.contact,
@@ -38,6 +42,30 @@ def manifest_of(entry: Entry, dock: str) -> Manifest:
         sha256=sealed.digests.sha256,
         sm3=sealed.digests.sm3,
         spooled_at=to_text(entry.spooled_at) if entry.spooled_at else "",
+        facts=told_facts(entry.facts) if entry.facts != NOTHING else None,
+    )
+
+
+def told_facts(facts: ClipFacts) -> ToldFacts:
+    """What was told of a clip, in the contract's words."""
+    return ToldFacts(
+        kind=facts.kind,
+        profile=facts.profile,
+        device=facts.device,
+        officer=facts.officer,
+        marked=facts.marked,
+        time=_time_facts(facts.time) if facts.time else None,
+    )
+
+
+def _time_facts(time: ClipTime) -> TimeFacts:
+    return TimeFacts(
+        local=time.local.isoformat(),
+        source=time.source,
+        zone_offset=time.zone_offset,
+        clock_error=time.clock_error,
+        earliest=to_text(time.earliest),
+        latest=to_text(time.latest),
     )
 
 

@@ -23,6 +23,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,6
 Hex64 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(max_length=4096)]
 Size = Annotated[int, Field(ge=0, lt=2**63)]
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
 Ranges = Annotated[list[tuple[Size, Size]], Field(max_length=4096)]
 """Byte ranges [start, end), ascending, apart."""
 
@@ -62,6 +63,36 @@ class RecorderFacts(BaseModel):
     model: Text
     serial: Text
     firmware: Text
+    id_code: Text = ""
+    officer: Text = ""
+    unit: Text = ""
+
+
+class TimeFacts(BaseModel):
+    """When a clip was recorded: the recorder's local time, and the dock's interval in UTC
+    (RFC 3339), neither in place of the other; see `agent.model.ClipTime`."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    local: Text
+    source: Text
+    zone_offset: Seconds
+    clock_error: Seconds | None = None
+    earliest: Text
+    latest: Text
+
+
+class ToldFacts(BaseModel):
+    """What a clip's name and its contact tell; see `agent.model.ClipFacts`."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    kind: Text = "footage"
+    profile: Text = ""
+    device: Text = ""
+    officer: Text = ""
+    marked: bool = False
+    time: TimeFacts | None = None
 
 
 class Manifest(Message):
@@ -82,6 +113,7 @@ class Manifest(Message):
     sha256: Hex64 | None = None
     sm3: Hex64 | None = None
     spooled_at: Text
+    facts: ToldFacts | None = None
 
 
 class Answer(Enum):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.archive.catalogue import Catalogue, CatalogueView
+from agent.archive.records import TOLD
 from agent.errors import ConfigError, StoreBroken
-from agent.wire.contract import Manifest, Receipt
+from agent.wire.contract import Manifest, Receipt, RecorderFacts, TimeFacts, ToldFacts
 
 from .docks import manifest_of, secret_key
 
@@ -154,6 +157,132 @@ def test_a_file_that_is_no_catalogue_is_refused_and_left(path: Path, content: by
     with pytest.raises(StoreBroken):
         Catalogue(path, archive="county", epoch="x")
     assert path.read_bytes() == content
+
+
+TIME = TimeFacts(
+    local="2026-08-04T10:00:00",
+    source="name",
+    zone_offset=28_800.0,
+    clock_error=-3.5,
+    earliest="2026-08-04T02:00:01.000Z",
+    latest="2026-08-04T02:00:06.000Z",
+)
+
+
+def told_manifest(data: bytes, **changes: Any) -> Manifest:
+    facts = {"kind": "footage", "profile": "family-a", "device": "CAM001", "officer": "000001"}
+    recorder = RecorderFacts(
+        maker="Acme", model="A1", serial="S-1", firmware="1", id_code="AB123", officer="000002"
+    )
+    told = ToldFacts(**{**facts, "marked": True, "time": TIME, **changes})
+    return manifest_of(data, recorder=recorder, facts=told)
+
+
+def test_what_was_told_of_a_clip_is_kept_in_columns(catalogue: Catalogue, path: Path) -> None:
+    keep(catalogue, told_manifest(b"one"))
+    (row,) = catalogue.clips()
+    assert (row.kind, row.profile) == ("footage", "family-a")
+    assert (row.recorder_id_code, row.recorder_officer, row.recorder_unit) == (
+        "AB123",
+        "000002",
+        None,
+    )
+    assert (row.named_device, row.named_officer, row.named_marked) == ("CAM001", "000001", 1)
+    assert (row.local_time, row.zone_offset, row.clock_error) == (TIME.local, 28_800.0, -3.5)
+    assert (row.earliest, row.latest) == (TIME.earliest, TIME.latest)
+    with closing(sqlite3.connect(path)) as other:
+        found = other.execute("select local_time, earliest, latest, named_officer from footage")
+        assert found.fetchall() == [(TIME.local, TIME.earliest, TIME.latest, "000001")]
+
+
+def test_what_was_not_told_is_unknown(catalogue: Catalogue) -> None:
+    keep(catalogue, manifest_of(b"one"))
+    (row,) = catalogue.clips()
+    assert {getattr(row, name) for name in TOLD} == {None}
+    assert catalogue.told(since="2000-01-01T00:00:00.000Z") == []
+
+
+def test_clips_are_found_by_time_officer_and_kind(catalogue: Catalogue) -> None:
+    late = TIME.model_copy(
+        update={"earliest": "2026-08-05T02:00:00.000Z", "latest": "2026-08-05T03:00:00.000Z"}
+    )
+    first, second = told_manifest(b"one"), told_manifest(b"two", time=late, kind="log")
+    for each in (second, first, manifest_of(b"three")):
+        keep(catalogue, each)
+
+    def found(**asked: str) -> list[str]:
+        return [row.clip for row in catalogue.told(**asked)]
+
+    moments = [f"2026-08-0{day}T0{hour}:30:00.000Z" for day, hour in ((4, 1), (4, 3), (5, 2))]
+    assert found(since=moments[0], until=moments[1]) == [first.clip]
+    assert found(since=moments[1]) == [second.clip]
+    assert found(since=moments[2], until=moments[2]) == [second.clip]  # it may be then
+    assert found(until=moments[0]) == []
+    assert found(officer="000001") == found(officer="000002") == [first.clip, second.clip]
+    assert found(kind="log") == [second.clip]
+    assert found(officer="' or 1 --") == []
+
+
+class TestVersion1:
+    """`version_1.sql` is the dump of a catalogue that was written before there was a version 2."""
+
+    @pytest.fixture
+    def old(self, path: Path) -> Path:
+        with closing(sqlite3.connect(path)) as raw:
+            raw.executescript(Path(__file__).with_name("version_1.sql").read_text("utf-8"))
+        return path
+
+    def content(self, path: Path) -> list[list[tuple[object, ...]]]:
+        with closing(sqlite3.connect(path)) as raw:
+            clips = [row[:17] for row in raw.execute("select * from clip order by rowid")]
+            others = ("object", "dock")
+            found = [raw.execute(f"select * from {name}").fetchall() for name in others]  # noqa: S608
+            return [clips, *found]
+
+    def test_is_brought_up_without_a_row_changed(self, old: Path) -> None:
+        before = self.content(old)
+        with Catalogue(old, archive="county", epoch="second") as catalogue:
+            assert (catalogue.meta("schema"), catalogue.epoch) == ("2", "first")
+            assert {row.kind for row in catalogue.clips()} == {None}
+            keep(catalogue, told_manifest(b"new"))
+            assert len(catalogue.told(officer="000001")) == 1
+        after = self.content(old)
+        assert [after[0][:-1], after[1][:2], after[2]] == before
+        with Catalogue(old, archive="county", epoch="third") as again:
+            assert len(again.clips()) == 4
+
+    def test_a_delivery_that_comes_again_brings_what_it_is_told_now(self, old: Path) -> None:
+        with Catalogue(old, archive="county", epoch="x") as catalogue:
+            known = catalogue.clips(dock="d2")[0]
+            manifest = told_manifest(b"one").model_copy(update={"clip": known.clip, "dock": "d2"})
+            keep(catalogue, manifest)
+            assert [row.named_officer for row in catalogue.clips(dock="d2")] == ["000001"]
+            assert len(catalogue.clips()) == 3
+
+    def test_is_read_as_it_is_and_left_so(self, old: Path) -> None:
+        before = old.read_bytes()
+        with CatalogueView(old) as view:
+            assert len(view.clips()) == 3
+            assert len(view.objects()) == 2
+            assert {row.earliest for row in view.clips()} == {None}
+        assert old.read_bytes() == before
+
+    @pytest.mark.parametrize("column", list(TOLD)[1:])
+    def test_what_fails_half_way_leaves_it_as_it_was(
+        self, old: Path, column: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The column before is there twice; the database refuses."""
+        before = self.content(old)
+        broken = {**TOLD, f"{column} text, path": str}
+        with monkeypatch.context() as patched:
+            patched.setattr("agent.archive.catalogue.TOLD", broken)
+            with pytest.raises(StoreBroken, match="open"):
+                Catalogue(old, archive="county", epoch="x")
+        assert self.content(old) == before
+        with CatalogueView(old) as view:
+            assert view.meta("schema") == "1"
+        with Catalogue(old, archive="county", epoch="x") as catalogue:
+            assert len(catalogue.clips()) == 3
 
 
 def test_a_newer_schema_is_refused(catalogue: Catalogue, path: Path) -> None:

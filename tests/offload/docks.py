@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.errors import SpoolFull
-from agent.model import ClipId
+from agent.model import Clip, ClipFacts, ClipId
 from agent.offload.pull import Offload, Pulled
 from agent.spool.entry import Entry
 from tests.spool.places import Place
@@ -23,6 +24,7 @@ class Dock:
     naps: list[float] = field(default_factory=list)
     full: list[SpoolFull] = field(default_factory=list)
     progress: list[tuple[str, int]] = field(default_factory=list)
+    tell: Callable[[Clip], ClipFacts] = lambda _clip: ClipFacts()
 
     def __post_init__(self) -> None:
         self.offload = Offload(self.place.spool, self.place.ledger)
@@ -39,6 +41,7 @@ class Dock:
                 progress=lambda _pulled, clip, done: self.progress.append((clip.path, done)),
                 wait=self.wait,
                 sleep=self.naps.append,
+                tell=self.tell,
             )
         finally:
             self.place.ledger.end_contact(contact, "test")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -334,3 +335,19 @@ def test_closing_gives_up_what_was_set_aside(place: Place) -> None:
     assert len(place.incoming()) == 1, "one at most for each recorder"
     place.close()
     assert place.incoming() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"), [({"officer": "000002"}, True), ({"firmware": "2.0"}, False)]
+)
+def test_what_was_begun_is_gone_on_with_on_the_same_device(
+    place: Place, change: dict[str, str], kept: bool
+) -> None:
+    """Who wears it is no matter to the clip."""
+    clip = place.see(CONTENT)
+    begun = place.spool.intake(clip, len(CONTENT))
+    place.spool.aside.put("S1", IDENTITY, begun)
+    again = place.spool.aside.take("S1", replace(IDENTITY, **change), clip)
+    assert (again is begun) is kept
+    assert begun.is_open is kept
+    begun.abandon()

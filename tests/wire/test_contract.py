@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from typing import Any
 
 import pytest
 from blake3 import blake3
@@ -17,6 +18,38 @@ from agent.wire.contract import Answer, Grant, Manifest, Presence, Progress, Rec
 
 HEX = "ab" * 32
 GRANT = {"v": 1, "clip": HEX, "blake3": HEX, "receiver": "r-1", "answer": "go", "window": 1}
+MANIFEST: dict[str, Any] = {
+    "v": 1,
+    "dock": "d1",
+    "clip": HEX,
+    "recorder": {"maker": "M", "model": "X", "serial": "S", "firmware": "1"},
+    "bay": "3",
+    "contact": 7,
+    "path": "DCIM/A.mp4",
+    "size": 5,
+    "recorded": "20260804T100000",
+    "marked": False,
+    "chunk_bytes": 262144,
+    "blake3": HEX,
+    "chunks": HEX,
+    "spooled_at": "2026-08-04T02:00:00.000Z",
+}
+"""As a dock of the first version sent it."""
+TIME = {
+    "local": "2026-08-04T10:00:00",
+    "source": "name",
+    "zone_offset": 28800.0,
+    "clock_error": -3.5,
+    "earliest": "2026-08-04T02:00:01.000Z",
+    "latest": "2026-08-04T02:00:06.000Z",
+}
+FACTS = {
+    "kind": "log",
+    "profile": "family-a",
+    "device": "CAM001",
+    "officer": "000001",
+    "marked": True,
+}
 KINDS = (Grant, Manifest, Presence, Progress, Receipt, contract.DockStatus)
 
 
@@ -27,6 +60,45 @@ def test_a_message_survives_the_way() -> None:
 
 def test_an_unknown_key_is_left_alone() -> None:
     assert decode(Grant, json.dumps({**GRANT, "colour": "red"}).encode()).window == 1
+
+
+def test_a_manifest_of_an_older_dock_is_read_and_told_nothing() -> None:
+    read = decode(Manifest, json.dumps(MANIFEST).encode())
+    assert read.facts is None
+    assert (read.recorder.officer, read.recorder.id_code, read.recorder.unit) == ("", "", "")
+
+
+def test_a_manifest_of_this_dock_is_one_to_an_older_archive() -> None:
+    """An archive before these keys ignores what it does not know: the rest must stay as it was."""
+    told = {**FACTS, "time": TIME, "colour": "red"}
+    recorder = {**MANIFEST["recorder"], "officer": "000001"}
+    new = decode(Manifest, json.dumps({**MANIFEST, "facts": told, "recorder": recorder}).encode())
+    assert new.facts is not None
+    assert new.facts.time is not None
+    assert new.facts.time.zone_offset == 28_800
+    again = json.loads(new.encode())
+    assert again["facts"] == {**FACTS, "time": TIME}
+    assert again["recorder"].pop("officer") == "000001"
+    again.pop("facts")
+    again["recorder"] = {name: again["recorder"][name] for name in MANIFEST["recorder"]}
+    assert again == MANIFEST
+    assert b'"facts"' not in decode(Manifest, json.dumps(MANIFEST).encode()).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"facts": 5}, "facts"),
+        ({"facts": {**FACTS, "marked": "yes"}}, "facts.marked"),
+        ({"facts": {**FACTS, "time": {"local": "x"}}}, "facts.time.source"),
+        ({"facts": {**FACTS, "time": {**TIME, "zone_offset": "8"}}}, "facts.time.zone_offset"),
+        ({"facts": {**FACTS, "time": {**TIME, "clock_error": 1e999}}}, "facts.time.clock_error"),
+        ({"facts": {**FACTS, "device": "x" * 5000}}, "facts.device"),
+    ],
+)
+def test_facts_are_read_as_strictly(change: dict[str, object], word: str) -> None:
+    with pytest.raises(Malformed, match=f"Manifest: {word}"):
+        decode(Manifest, json.dumps({**MANIFEST, **change}).encode())
 
 
 @pytest.mark.parametrize(
