@@ -5,23 +5,34 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
+from pathlib import Path
 from random import Random, SystemRandom
 
 from agent import live
 from agent.bay.bays import Bays
-from agent.bay.contact import Practice
+from agent.bay.contact import Contact
+from agent.bay.meeting import Guide
+from agent.bay.port import Port
+from agent.bay.practice import Practice
+from agent.bay.status import Shown
+from agent.bay.turns import Turns
 from agent.clock import Clock, SystemClock
 from agent.config import DockConfig
 from agent.custody.keys import SecretKey, public_key
 from agent.errors import NotPermitted, SpoolBroken, SpoolFull
+from agent.link.attached import Roots
 from agent.link.broker import settings_from
+from agent.link.machine import Machine
 from agent.link.mqtt import MqttLink
+from agent.link.udev import Doorbell, Hotplug, udev_doorbell
 from agent.link.usb import Backend, UsbBus
 from agent.live import Live
 from agent.offload.pull import Offload
+from agent.recorder.profiles.load import load_profiles, shipped_folder
 from agent.spool.files import Spool
 from agent.spool.recovery import open_ledger, recover
 from agent.uplink.uplink import Uplink
@@ -30,10 +41,13 @@ log = logging.getLogger(__name__)
 
 LIVE_SECONDS = 1.0
 START_AGAIN_SECONDS = 10.0
+NOWHERE = Roots(Path(os.devnull), Path(os.devnull))
+"""No machine's folders: a dock of simulated recorders never looks at this machine's own disks."""
 
 
 class DockDaemon:
-    """One dock. `usb_backend` replaces libusb beneath pyusb, for simulated recorders.
+    """One dock. `usb_backend` replaces libusb beneath pyusb, and `roots` the kernel's own
+    folders, for simulated recorders; then no udev is asked either.
 
     Raises at once what keeps the dock from working at all: `KeyUnusable`, `ConfigError`,
     `SpoolBroken`, `LedgerBroken`.
@@ -44,6 +58,7 @@ class DockDaemon:
         config: DockConfig,
         *,
         usb_backend: Backend | None = None,
+        roots: Roots | None = None,
         clock: Clock | None = None,
         random: Random | None = None,
     ) -> None:
@@ -52,10 +67,11 @@ class DockDaemon:
         self._random = random or SystemRandom()
         self._made = ExitStack()
         with ExitStack() as making:
-            self._make(making, usb_backend)
+            self._make(making)
+            self._make_bays(making, usb_backend, roots or (NOWHERE if usb_backend else Roots()))
             self._made = making.pop_all()
 
-    def _make(self, making: ExitStack, usb_backend: Backend | None) -> None:
+    def _make(self, making: ExitStack) -> None:
         config = self._config
         _make_folders(config)
         key = SecretKey.load_or_make(config.key)
@@ -83,6 +99,17 @@ class DockDaemon:
             clock=self._clock,
             random=self._random,
         )
+
+    def _make_bays(self, making: ExitStack, usb_backend: Backend | None, roots: Roots) -> None:
+        config = self._config
+        bus = UsbBus(usb_backend)
+        guide = Guide(
+            bus=bus,
+            profiles=load_profiles(shipped_folder(), config.recorders.profiles),
+            passwords=config.recorders.passwords,
+            clock=self._clock,
+            zone=config.recorders.zone,
+        )
         practice = Practice(
             ledger=self._ledger,
             offload=self._offload,
@@ -90,9 +117,15 @@ class DockDaemon:
             random=self._random,
             set_clock=config.recorders.set_clock,
             zone=config.recorders.zone,
+            guide=guide,
+            turns=Turns(config.recorders.parallel),
             spooled=self._uplink.poke,
         )
-        self._bays = Bays(UsbBus(usb_backend), practice, config.bay_names)
+        machine = Machine(bus, roots, config.serial_ports, config.addresses)
+        begin = partial(_contact, practice)
+        self._bays = Bays(machine, begin, guide.knows, config.bay, self._clock)
+        bell = udev_doorbell() if usb_backend is None else Doorbell()
+        self._hotplug = making.enter_context(closing(bell))
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then end contacts, uplink and ledger, in this order.
@@ -102,6 +135,7 @@ class DockDaemon:
         with self._made, ThreadPoolExecutor(1, thread_name_prefix="uplink") as threads:
             uplink_stop = threading.Event()
             uplink = threads.submit(self._uplink.run, uplink_stop)
+            _ring_at(stop, self._hotplug)
             log.info("dock %s is up", self._config.dock.id)
             try:
                 self._supervise(stop, uplink)
@@ -115,7 +149,7 @@ class DockDaemon:
 
     def _supervise(self, stop: threading.Event, uplink: Future[None]) -> None:
         shown = 0.0
-        while not stop.wait(self._config.recorders.poll_seconds):
+        while not stop.is_set():
             if uplink.done():
                 uplink.result()
                 return
@@ -124,6 +158,7 @@ class DockDaemon:
             if self._clock.monotonic() - shown >= LIVE_SECONDS:
                 shown = self._clock.monotonic()
                 self._show()
+            self._hotplug.wait(min(self._config.recorders.poll_seconds, LIVE_SECONDS))
 
     def _tick(self) -> None:
         try:
@@ -150,18 +185,33 @@ def run_dock(
     stop: threading.Event,
     *,
     usb_backend: Backend | None = None,
+    roots: Roots | None = None,
     clock: Clock | None = None,
 ) -> None:
     """Build a dock and run it until `stop`. A disk without room for the ledger is waited for."""
     while not stop.is_set():
         try:
-            daemon = DockDaemon(config, usb_backend=usb_backend, clock=clock)
+            daemon = DockDaemon(config, usb_backend=usb_backend, roots=roots, clock=clock)
         except SpoolFull as full:
             log.error("cannot start yet: %s", full)
             stop.wait(START_AGAIN_SECONDS)
         else:
             daemon.run(stop)
             return
+
+
+def _ring_at(stop: threading.Event, hotplug: Hotplug) -> None:
+    """Let a stop end the wait for the next plug."""
+
+    def wait() -> None:
+        stop.wait()
+        hotplug.ring()
+
+    threading.Thread(target=wait, name="stop", daemon=True).start()
+
+
+def _contact(practice: Practice, port: Port, shown: Shown) -> Callable[[], None]:
+    return Contact(practice, shown, port).run
 
 
 def _make_folders(config: DockConfig) -> None:

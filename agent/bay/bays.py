@@ -4,96 +4,132 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import partial
+from typing import Protocol, TypeAlias
 
-from agent.bay.contact import Contact, Practice
-from agent.bay.plugs import Plugs
+from agent.bay.port import Port
 from agent.bay.status import BayStatus, Doing, Shown
+from agent.bay.strangers import Strangers
+from agent.bay.words import ids
+from agent.clock import Clock, to_text
+from agent.config import Bay
 from agent.errors import BodydockError, Fault
-from agent.link.usb import UsbBus
-from agent.link.usb_facts import UsbDevice
-from agent.recorder.registry import driver_for, open_recorder
+from agent.link.attached import Attached
 
 log = logging.getLogger(__name__)
 
 MOST_BAYS = 64
 
+Begin: TypeAlias = Callable[[Port, Shown], Callable[[], None]]
+"""Makes a contact; what it gives back runs in a thread of its own until `port.over`."""
+
+
+class Looks(Protocol):
+    """`agent.link.machine.Machine`."""
+
+    def attached(self) -> tuple[Attached, ...]: ...
+
 
 @dataclass(slots=True)
-class _Occupied:
-    """One docking; `future` is None where nothing is to be done on this port."""
+class _Docked:
+    """One contact."""
 
+    port: Port
     shown: Shown
-    over: threading.Event
-    future: Future[None] | None = None
-
-    @property
-    def busy(self) -> bool:
-        return self.future is not None and not self.future.done()
+    future: Future[None]
 
 
 class Bays:
-    """`names` maps port paths to the names people know; empty: every port is a bay."""
+    """`known` says whether any profile may match what a port shows. Without `bays` every port
+    is one. One thread calls `poll`, any thread `statuses`.
+    """
 
-    def __init__(self, bus: UsbBus, practice: Practice, names: Mapping[str, str]) -> None:
-        self._bus = bus
-        self._practice = practice
-        self._names = names
-        self._plugs: Plugs[UsbDevice] = Plugs()
-        self._occupied: dict[str, _Occupied] = {}
-        self._leaving: dict[str, _Occupied] = {}
+    def __init__(
+        self,
+        machine: Looks,
+        begin: Begin,
+        known: Callable[[Attached], bool],
+        bays: Sequence[Bay],
+        clock: Clock,
+    ) -> None:
+        self._machine = machine
+        self._contact = begin
+        self._known = known
+        self._bays = {bay.port: bay for bay in bays}
+        self._clock = clock
+        self._docked: dict[str, _Docked] = {}
+        self._leaving: dict[str, _Docked] = {}
+        self._lost: dict[str, Shown] = {}
+        """Recorders that never came back from their unlock, until something else comes."""
+
+        self._strangers = Strangers(clock)
         self._threads = ThreadPoolExecutor(MOST_BAYS, thread_name_prefix="bay")
 
     def poll(self) -> None:
-        """Look at the bus once; begin and end contacts.
+        """Look at all ports once; begin and end contacts.
 
         Raises what ended a contact's thread where that was the dock's own fault.
         """
-        changes = self._plugs.update(self._bus.list_devices())
-        for device in changes.gone:
-            if occupied := self._occupied.get(device.port):
-                log.info("bay %s: unplugged", occupied.shown.now.bay)
-            self._end(device.port)
-        for device in changes.come:
-            self._begin(device)
-        for occupied in (*self._occupied.values(), *self._leaving.values()):
-            _look_at(occupied)
-        self._leaving = {port: one for port, one in self._leaving.items() if one.busy}
+        now = {attached.port: attached for attached in self._machine.attached()}
+        for port, docked in list(self._docked.items()):
+            docked.port.update(now.get(port))
+            if docked.port.lost:
+                self._lost[port] = docked.shown
+            elif docked.port.over.is_set():
+                log.info("bay %s: unplugged", docked.shown.now.bay)
+            if docked.port.over.is_set():
+                self._end(port)
+        for port in now.keys() - self._docked.keys():
+            self._lost.pop(port, None)
+            self._meet(now[port])
+        self._strangers.keep(now.keys() - self._docked.keys())
+        for docked in (*self._docked.values(), *self._leaving.values()):
+            _look_at(docked)
+        self._leaving = {p: one for p, one in self._leaving.items() if not one.future.done()}
 
     def statuses(self) -> list[BayStatus]:
         """What every occupied bay shows now, by bay name; bay 2 comes before bay 10."""
-        return sorted((one.shown.now for one in self._occupied.values()), key=_by_name)
+        docked = [docked.shown for docked in self._docked.values()]
+        shown = [one.now for one in (*docked, *self._lost.copy().values())]
+        return sorted([*shown, *self._strangers.statuses()], key=_by_name)
 
     def close(self) -> None:
         """End every contact and wait until their threads have ended."""
-        for port in list(self._occupied):
+        for port in list(self._docked):
             self._end(port)
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _begin(self, device: UsbDevice) -> None:
-        if driver_for(device) is None:
-            log.debug("port %s: no driver knows this device; it is left alone", device.port)
-            return
-        name = self._names.get(device.port, device.port)
-        shown = Shown(BayStatus(bay=name, port=device.port, doing=Doing.OPENING))
-        occupied = self._occupied[device.port] = _Occupied(shown, threading.Event())
-        if self._names and device.port not in self._names:
-            log.warning("port %s is no bay of this dock: what is plugged in is left alone", name)
-            shown.change(doing=Doing.REFUSED, trouble="this port is no bay of this dock")
-            return
-        opener = partial(open_recorder, self._bus, device, self._practice.clock)
-        contact = Contact(self._practice, shown, occupied.over, opener)
-        before = self._leaving.get(device.port)
-        occupied.future = self._threads.submit(_after, before, contact)
+    def _meet(self, attached: Attached) -> None:
+        bay = self._bays.get(attached.port)
+        if self._bays and bay is None:
+            self._strangers.refuse(attached, attached.port, "this port is no bay of this dock")
+        elif not self._known(attached):
+            name = bay.name if bay else attached.port
+            self._strangers.refuse(attached, name, "no profile matches it")
+        else:
+            self._dock(attached, bay)
+
+    def _dock(self, attached: Attached, bay: Bay | None) -> None:
+        shown = Shown(
+            BayStatus(
+                bay=bay.name if bay else attached.port,
+                port=attached.port,
+                doing=Doing.OPENING,
+                since=to_text(self._clock.now()),
+                what=ids(attached),
+                priority=bay is not None and bay.priority,
+            )
+        )
+        port = Port(attached, self._clock)
+        before = self._leaving.get(attached.port)
+        future = self._threads.submit(_after, before, self._contact(port, shown))
+        self._docked[attached.port] = _Docked(port, shown, future)
 
     def _end(self, port: str) -> None:
-        if occupied := self._occupied.pop(port, None):
-            occupied.over.set()
-            self._leaving[port] = occupied
+        docked = self._leaving[port] = self._docked.pop(port)
+        docked.port.end()
 
 
 def _by_name(status: BayStatus) -> list[tuple[int, str]]:
@@ -102,22 +138,20 @@ def _by_name(status: BayStatus) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _after(before: _Occupied | None, contact: Contact) -> None:
+def _after(before: _Docked | None, contact: Callable[[], None]) -> None:
     """One contact at a time in a bay: the one before may still be closing a clip."""
-    if before is not None and before.future is not None:
+    if before is not None:
         wait([before.future])
-    contact.run()
+    contact()
 
 
-def _look_at(occupied: _Occupied) -> None:
+def _look_at(docked: _Docked) -> None:
     """Raise what concerns the whole dock; keep to this bay what does not."""
-    if occupied.busy or occupied.future is None:
-        return
-    error = occupied.future.exception()
+    error = docked.future.exception() if docked.future.done() else None
     if error is None:
         return
     if isinstance(error, BodydockError) and error.fault is Fault.DOCK and not error.retry:
         raise error
-    if occupied.shown.now.doing is not Doing.TROUBLE:
-        log.error("bay %s: left alone until replugged", occupied.shown.now.bay, exc_info=error)
-        occupied.shown.change(doing=Doing.TROUBLE, trouble=f"a fault in this program: {error!r}")
+    if docked.shown.now.doing is not Doing.TROUBLE:
+        log.error("bay %s: left alone until replugged", docked.shown.now.bay, exc_info=error)
+        docked.shown.change(doing=Doing.TROUBLE, trouble=f"a fault in this program: {error!r}")

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import tzinfo
-from random import Random
 
+from agent.bay.meeting import Meeting
+from agent.bay.port import Port
+from agent.bay.practice import Practice
+from agent.bay.session import Session
 from agent.bay.status import Doing, Shown
-from agent.clock import Clock
-from agent.errors import RecorderError, RecorderRefused, SpoolFull
-from agent.model import Clip, ClockReading, Health, Identity, printable
-from agent.offload.pull import Offload, Pulled
+from agent.errors import RecorderError, RecorderGone, RecorderRefused, SpoolFull
+from agent.link.attached import SERIAL_PREFIX
+from agent.model import printable
 from agent.patience import delay_before
-from agent.recorder.base import Recorder
-from agent.spool.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -24,38 +20,27 @@ FIRST_WAIT, LONGEST_WAIT = 2.0, 600.0
 """Seconds before a recorder that was busy, misbehaved or kept some clips is opened again."""
 LOOK_SECONDS = 30.0
 """How often a recorder that is ready is asked for, should a clip be wanted again."""
-ROOM_SECONDS = 5.0
-"""How often a bay that waits for room in the spool looks again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Practice:
-    """What every contact of this dock shares."""
-
-    ledger: Ledger
-    offload: Offload
-    clock: Clock
-    random: Random
-    set_clock: bool
-    zone: tzinfo | None
-    spooled: Callable[[], None]
-    """Called from a bay's thread when there is something new to send."""
+ASK_SECONDS = 5.0
+"""How often a serial port where nobody answered is asked again."""
 
 
 class Contact:
-    """Runs in a thread of its own until the recorder is unplugged or the dock stops."""
+    """Runs in a thread of its own until the recorder is unplugged or the dock stops.
+
+    One contact may span two enumerations: `port` says when it is over.
+    """
 
     def __init__(
         self,
         practice: Practice,
         shown: Shown,
-        over: threading.Event,
-        open_it: Callable[[], Recorder],
+        port: Port,
     ) -> None:
         self._practice = practice
         self._shown = shown
-        self._over = over
-        self._open = open_it
+        self._port = port
+        self._over = port.over
+        self._meeting = Meeting(practice.guide, port)
         self._bay = shown.now.bay
 
     def run(self) -> None:
@@ -65,8 +50,8 @@ class Contact:
         for its ledger; other errors of the dock itself are raised, since they concern every bay.
         """
         attempt = 0
+        self._settle()
         while not self._over.is_set():
-            self._shown.change(doing=Doing.OPENING)
             try:
                 if self._once():
                     attempt = 0
@@ -77,12 +62,23 @@ class Contact:
                 log.warning("bay %s: paused: %s", self._bay, full)
             except RecorderError as error:
                 # RecorderGone too: if it is really gone, the next poll ends this contact.
+                if self._nobody_there(error):
+                    self._port.pause(ASK_SECONDS, self._port.shows)
+                    continue
                 self._say(error)
             attempt += 1
-            random = self._practice.random
-            self._over.wait(
-                delay_before(attempt, random=random, first=FIRST_WAIT, longest=LONGEST_WAIT)
+            delay = delay_before(
+                attempt, random=self._practice.random, first=FIRST_WAIT, longest=LONGEST_WAIT
             )
+            self._port.pause(delay, self._port.shows)
+
+    def _settle(self) -> None:
+        """Some recorders want to be left alone for a while after they were plugged in."""
+        try:
+            seconds = self._meeting.settle_seconds()
+        except RecorderGone:
+            return
+        self._over.wait(seconds)
 
     def _rest(self) -> None:
         """Everything is here. Wait for the unplugging, or until a clip is wanted again because
@@ -93,127 +89,33 @@ class Contact:
                 log.info("bay %s: %d clips are wanted again", self._bay, wanting)
                 return
 
+    def _nobody_there(self, error: RecorderError) -> bool:
+        """A serial port of the machine's own does not show what is plugged into it, and a card
+        reader is there without a card: where nobody answers, the bay is empty."""
+        profile, shows = self._meeting.profile, self._port.shows
+        if self._port.port.startswith(SERIAL_PREFIX):
+            empty = profile is None and isinstance(error, RecorderGone | RecorderRefused)
+        else:
+            plain = profile is not None and profile.driver == "volume" and profile.control is None
+            empty = plain and shows is not None and shows.usb is not None and not shows.disks
+        if empty and not self._over.is_set():
+            self._shown.change(doing=Doing.EMPTY, trouble="", recorder="")
+        return empty
+
     def _say(self, error: RecorderError) -> None:
-        if self._over.is_set():
+        if self._over.is_set() and not self._port.lost:
             return
         log.warning("bay %s: %s", self._bay, error)
-        self._shown.change(doing=Doing.TROUBLE, trouble=printable(str(error)))
+        unknown = isinstance(error, RecorderRefused) and self._meeting.profile is None
+        doing = Doing.REFUSED if unknown else Doing.TROUBLE
+        self._shown.change(doing=doing, trouble=printable(str(error)))
 
     def _once(self) -> bool:
         """Open, ask, pull, close. True when nothing on the recorder is left to pull."""
-        recorder = self._open()
+        if self._shown.now.doing is not Doing.EMPTY:
+            self._shown.change(doing=Doing.OPENING)
+        recorder, profile = self._meeting.open()
         try:
-            return self._with(recorder)
+            return Session(self._practice, self._shown, self._port, recorder, profile).run()
         finally:
             recorder.close()
-
-    def _with(self, recorder: Recorder) -> bool:
-        self._shown.change(doing=Doing.READING)
-        identity = recorder.identify()
-        health = recorder.health()
-        reading = recorder.clock()
-        self._introduce(identity, health, reading)
-        contact = self._practice.ledger.begin_contact(self._bay, identity, health, reading)
-        reason = "agent stopped"
-        try:
-            if self._practice.set_clock and reading is not None:
-                self._set_clock(recorder)
-            pulled = self._pull(recorder, identity, contact)
-            reason = "everything pulled" if pulled.complete else "some clips are left"
-            return pulled.complete
-        except RecorderError as error:
-            reason = str(error)
-            raise
-        finally:
-            self._practice.ledger.end_contact(contact, reason)
-
-    def _introduce(self, identity: Identity, health: Health, reading: ClockReading | None) -> None:
-        error = clock_error(reading, self._practice.zone)
-        self._shown.change(
-            recorder=identity.serial,
-            model=f"{identity.maker} {identity.model}".strip(),
-            battery_percent=health.battery_percent,
-            clock_error=error,
-        )
-        log.info(
-            "bay %s: recorder %s (%s %s, firmware %s), battery %s, clock %s",
-            self._bay,
-            identity.serial,
-            identity.maker,
-            identity.model,
-            identity.firmware,
-            "unknown" if health.battery_percent is None else f"{health.battery_percent} %",
-            "unknown" if error is None else f"{error:+.1f} s",
-        )
-
-    def _set_clock(self, recorder: Recorder) -> None:
-        """After its error was measured. A recorder that refuses keeps its clock; no harm done."""
-        try:
-            recorder.set_clock(self._practice.clock.now().astimezone(self._practice.zone))
-        except RecorderRefused as error:
-            log.warning("bay %s: the clock cannot be set: %s", self._bay, error)
-
-    def _pull(self, recorder: Recorder, identity: Identity, contact: int) -> Pulled:
-        self._shown.change(doing=Doing.PULLING)
-        pulled = self._practice.offload.pull(
-            recorder,
-            identity,
-            self._bay,
-            contact,
-            stop=self._over,
-            progress=self._progress,
-            wait=self._wait_for_room,
-        )
-        self._practice.spooled()
-        for path, error in pulled.failed:
-            log.warning("bay %s: %s: %s", self._bay, path or "listing", error)
-        log.info(
-            "bay %s: clips pulled %d, known %d, left %d; %d bytes read",
-            self._bay,
-            pulled.pulled,
-            pulled.known,
-            len(pulled.failed),
-            pulled.bytes,
-        )
-        doing, trouble = Doing.READY, ""
-        if not pulled.complete:
-            doing = Doing.TROUBLE
-            trouble = pulled.ended or f"{len(pulled.failed)} left: {pulled.failed[0][1]}"
-        self._shown.change(
-            doing=doing,
-            trouble=printable(trouble),
-            path="",
-            pulled=pulled.pulled,
-            known=pulled.known,
-        )
-        return pulled
-
-    def _progress(self, pulled: Pulled, clip: Clip, done: int) -> None:
-        if pulled.pulled != self._shown.now.pulled:
-            self._practice.spooled()
-        self._shown.change(
-            doing=Doing.PULLING,
-            trouble="",
-            path=printable(clip.path),
-            done=done,
-            size=clip.size,
-            pulled=pulled.pulled,
-            known=pulled.known,
-        )
-
-    def _wait_for_room(self, full: SpoolFull) -> bool:
-        self._shown.change(doing=Doing.PAUSED, trouble=printable(str(full)))
-        return not self._over.wait(ROOM_SECONDS)
-
-
-def clock_error(reading: ClockReading | None, zone: tzinfo | None) -> float | None:
-    """Seconds that a recorder's clock is ahead of ours; None where it showed none.
-
-    A clock that names no zone is taken to show `zone`, or this machine's own where that is None.
-    """
-    if reading is None:
-        return None
-    shown = reading.recorder
-    if shown.tzinfo is None:
-        shown = shown.replace(tzinfo=zone) if zone else shown.astimezone()
-    return (shown - reading.dock).total_seconds()

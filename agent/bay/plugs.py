@@ -1,50 +1,37 @@
-"""What is plugged in where: two polls of the bus become arrivals and departures. Pure."""
+"""What two looks at one port mean: the same device, the same docking of it, or others. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from pathlib import Path
+
+from agent.link.attached import Attached
+
+MASS_STORAGE = 0x08
 
 
-class OnPort(Protocol):
-    """A device as a poll shows it. `address` changes with every new enumeration."""
-
-    @property
-    def port(self) -> str: ...
-    @property
-    def address(self) -> int: ...
+def same_device(before: Attached, now: Attached) -> bool:
+    """Whether there was no new enumeration in between."""
+    if before.usb and now.usb:
+        return before.enumeration == now.enumeration
+    return before.usb is None and _nodes(before) <= _nodes(now)
 
 
-D = TypeVar("D", bound=OnPort)
+def same_docking(before: Attached, now: Attached) -> bool:
+    """Whether a contact may go on: nothing went, at most a node has come, as a disk's does.
+
+    Another card in the same reader is another docking.
+    """
+    return same_device(before, now) and _nodes(before) <= _nodes(now)
 
 
-@dataclass(frozen=True, slots=True)
-class Changes(Generic[D]):
-    """What came and went between two polls; a device that re-enumerated did both."""
-
-    gone: list[D]
-    come: list[D]
+def shows_storage(attached: Attached) -> bool:
+    """Whether it is a disk, or says that it will be one."""
+    interfaces = attached.usb.interfaces if attached.usb else ()
+    return bool(attached.disks) or any(one.triple[0] == MASS_STORAGE for one in interfaces)
 
 
-class Plugs(Generic[D]):
-    """Remembers the last poll."""
-
-    def __init__(self) -> None:
-        self._here: dict[str, D] = {}
-
-    def update(self, devices: Iterable[D]) -> Changes[D]:
-        """Take the next poll in. Two devices on one port path: the later one in the list counts."""
-        now = {device.port: device for device in devices}
-        gone = [
-            old
-            for port, old in self._here.items()
-            if port not in now or now[port].address != old.address
-        ]
-        come = [
-            new
-            for port, new in now.items()
-            if port not in self._here or self._here[port].address != new.address
-        ]
-        self._here = now
-        return Changes(gone, come)
+def _nodes(attached: Attached) -> set[int | Path]:
+    return {
+        *(disk.sequence for disk in attached.disks),
+        *(serial.node for serial in attached.serials),
+    }

@@ -13,22 +13,37 @@ class Doing(Enum):
 
     OPENING = "opening"
     READING = "reading its state"
+    WAITING = "waiting for its turn"
+    """As many bays pull as may at once."""
+    UNLOCKING = "becoming a disk"
+    """Told to leave control mode; its second enumeration is waited for."""
     PULLING = "pulling"
     PAUSED = "paused"
     """The spool has no room; the recorder is untouched."""
     READY = "ready"
     """Everything on it is on the dock."""
     TROUBLE = "in trouble"
+    EMPTY = "empty"
+    """A serial port of the machine's own on which nobody answers, or a reader without a card."""
     REFUSED = "not a recorder we know"
+    """Or in a port that is no bay: never touched."""
 
 
 @dataclass(frozen=True, slots=True)
 class BayStatus:
-    """One moment of one bay; sizes in bytes, `done` of `size` for the clip being pulled."""
+    """One moment of one bay; sizes in bytes, `done` of `size` for the clip being pulled.
+
+    `since` is when it was plugged (RFC 3339, UTC), `what` its USB ids and classes, `profile` the
+    id of the one that it matched.
+    """
 
     bay: str
     port: str
     doing: Doing
+    since: str = ""
+    what: str = ""
+    profile: str = ""
+    priority: bool = False
     recorder: str = ""
     model: str = ""
     battery_percent: int | None = None

@@ -19,9 +19,12 @@ from agent.errors import BodydockError
 _COMMANDS = {
     "run": "agent.cli.run:run",
     "archive": "agent.cli.archive:archive",
+    "bays": "agent.cli.bays:bays",
     "status": "agent.cli.status:status",
     "clips": "agent.cli.clips:clips",
+    "recorders": "agent.cli.recorders:recorders",
     "key": "agent.cli.run:key",
+    "profile": "agent.cli.profile:profile",
     "validate": "agent.cli.run:validate",
 }
 

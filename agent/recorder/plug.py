@@ -36,12 +36,13 @@ class Plug(Protocol):
         """The same for a serial port's node."""
         ...
 
-    def change_to_disk(self, seconds: float) -> Disk:
-        """The recorder was just told to become a disk: wait for its second enumeration.
+    def change_to_disk(self, seconds: float, unlock: Callable[[], object]) -> Disk:
+        """Call `unlock`, which tells the recorder to become a disk; wait for its second enumeration.
 
-        From the call to its end a departure is no unplugging. Raises `RecorderGone` where nothing
-        comes back, `RecorderMisbehaved` for one that never leaves control mode, comes back as
-        something else, or leaves and comes once more; each in words for the team lead.
+        From the call to its end a departure is no unplugging: a recorder may leave before it has
+        answered. Raises what `unlock` raises, `RecorderGone` where nothing comes back,
+        `RecorderMisbehaved` for one that never leaves control mode, comes back as something else,
+        or leaves and comes once more; each in words for the team lead.
         """
         ...
 

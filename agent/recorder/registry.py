@@ -1,43 +1,44 @@
-"""Which driver opens which USB device. Whatever is not named here is left alone."""
+"""Which driver opens what a profile describes. Whatever no profile knows is left alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeAlias
 
-from agent.clock import Clock
 from agent.errors import RecorderRefused
-from agent.link.usb import STILL_IMAGE, VENDOR_SPECIFIC, UsbBus
-from agent.link.usb_facts import UsbDevice
 from agent.recorder.base import Recorder
+from agent.recorder.control.dialect import open_control
 from agent.recorder.mtp.recorder import open_mtp
+from agent.recorder.plug import Site
+from agent.recorder.smp.recorder import open_smp
+from agent.recorder.two_phase import Introduced, TwoPhase
+from agent.recorder.volume.recorder import open_disk, open_volume
 
-Opener: TypeAlias = Callable[[UsbBus, UsbDevice, Clock], Recorder]
+Opener: TypeAlias = Callable[[Site], Recorder]
+
+
+def _open_usb_mtp(site: Site) -> Recorder:
+    if site.attached.usb is None:
+        raise RecorderRefused(f"port {site.attached.port}: there is no USB device to speak MTP with")
+    return open_mtp(site.bus, site.attached.usb, site.clock)
+
 
 OPENERS: dict[str, Opener] = {
-    "mtp": open_mtp,
+    "mtp": _open_usb_mtp,
+    "volume": open_disk,
+    "smp": open_smp,
 }
 
 
-def driver_for(device: UsbDevice) -> str | None:
-    """The driver that may open `device`, by what it shows without being asked; None for no driver.
+def open_recorder(site: Site, introduced: Introduced | None = None) -> Recorder:
+    """Open the recorder in `site` as its profile says.
 
-    Android's MTP interface is vendor specific and known only by its name, which is read when it
-    is opened: the driver may still refuse it.
+    `introduced` is what control mode told earlier in this contact: the recorder is a disk now.
+    Raises `RecorderRefused` where it is nothing that the driver can open, and whatever the driver
+    raises.
     """
-    for interface in device.interfaces:
-        if interface.has_still_image_pipes and (
-            interface.triple == STILL_IMAGE or interface.triple[0] == VENDOR_SPECIFIC
-        ):
-            return "mtp"
-    return None
-
-
-def open_recorder(bus: UsbBus, device: UsbDevice, clock: Clock) -> Recorder:
-    """Open `device` with its driver. Raises `RecorderRefused` where none takes it, and whatever
-    the driver raises.
-    """
-    driver = driver_for(device)
-    if driver is None:
-        raise RecorderRefused(f"port {device.port}: no driver knows this device")
-    return OPENERS[driver](bus, device, clock)
+    if introduced is not None:
+        return TwoPhase(site, open_volume, introduced=introduced)
+    if site.profile.control is not None:
+        return TwoPhase(site, open_volume, control=open_control(site))
+    return OPENERS[site.profile.driver](site)

@@ -70,7 +70,7 @@ def test_wrong_usage_is_2() -> None:
 
 def test_help_names_every_command() -> None:
     told = bodydock("--help").stdout
-    for command in ("run", "status", "clips", "validate", "archive", "demo"):
+    for command in ("run", "status", "clips", "recorders", "validate", "archive", "demo"):
         assert f"\n  {command} " in told
 
 

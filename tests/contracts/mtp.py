@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.link.usb import UsbBus
-from agent.recorder.registry import open_recorder
+from agent.recorder.mtp.recorder import open_mtp
 from hwsim.body import Body
 from hwsim.faces.ptp import PtpFace, Quirks
 from hwsim.faults import Faults
@@ -28,5 +28,5 @@ def dock_mtp(body: Body, quirks: Quirks | None = None, faults: Faults | None = N
     bus.plug(PORT, PtpFace(body, faults, quirks))
     usb = UsbBus(bus)
     (device,) = usb.list_devices()
-    recorder = open_recorder(usb, device, clock)
+    recorder = open_mtp(usb, device, clock)
     return Docked(recorder, body, lambda: bus.unplug(PORT))
