@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.errors import RecorderBusy, RecorderGone, RecorderMisbehaved, RecorderRefused
+from agent.link.attached import Attached
 from agent.link.usb import UsbBus
-from agent.recorder.registry import driver_for, open_recorder
+from agent.recorder.mtp.recorder import open_mtp
+from agent.recorder.profiles.load import load_profiles, shipped_folder
+from agent.recorder.profiles.match import may_match
 from hwsim.body import Body, Card, HeldClip
 from hwsim.faces.ptp import (
     NO_PARTIAL_64,
@@ -231,7 +236,7 @@ def test_the_usb_serial_stands_in_for_none(serial: str, usb_serial: str, found: 
     bus = MemoryBus(waited=clock_of(body).advance)
     bus.plug(PORT, OtherUsbSerial(body, usb_serial))
     usb = UsbBus(bus)
-    recorder = open_recorder(usb, usb.list_devices()[0], clock_of(body))
+    recorder = open_mtp(usb, usb.list_devices()[0], clock_of(body))
     assert recorder.identify().serial == found
 
 
@@ -323,7 +328,7 @@ def test_the_clock_is_read_in_the_middle_of_the_round_trip() -> None:
     bus = Slow(clock_of(body))
     bus.plug(PORT, PtpFace(body))
     usb = UsbBus(bus)
-    recorder = open_recorder(usb, usb.list_devices()[0], clock_of(body))
+    recorder = open_mtp(usb, usb.list_devices()[0], clock_of(body))
     before = clock_of(body).now()
     reading = recorder.clock()
     assert reading is not None
@@ -389,24 +394,24 @@ def test_a_quick_replug_shows_in_the_address() -> None:
     assert (second.port, first.port) == (PORT, PORT)
     assert second.address != first.address
     with pytest.raises(RecorderGone):
-        open_recorder(usb, first, clock_of(body))
+        open_mtp(usb, first, clock_of(body))
 
 
 def test_what_the_kernel_holds_is_taken_from_it() -> None:
     body = small_body()
     _, usb = plugged(body, kernel_driver=True)
-    assert open_recorder(usb, usb.list_devices()[0], clock_of(body)).identify()
+    assert open_mtp(usb, usb.list_devices()[0], clock_of(body)).identify()
 
 
 def test_what_another_program_holds_is_busy_until_it_lets_go() -> None:
     body = small_body()
     _, usb = plugged(body)
     (device,) = usb.list_devices()
-    other = open_recorder(usb, device, clock_of(body))
+    other = open_mtp(usb, device, clock_of(body))
     with pytest.raises(RecorderBusy, match="another program"):
-        open_recorder(usb, device, clock_of(body))
+        open_mtp(usb, device, clock_of(body))
     other.close()
-    assert open_recorder(usb, device, clock_of(body)).identify()
+    assert open_mtp(usb, device, clock_of(body)).identify()
 
 
 def test_what_is_no_camera_is_left_alone() -> None:
@@ -415,13 +420,12 @@ def test_what_is_no_camera_is_left_alone() -> None:
     (device,) = usb.list_devices()
     (interface,) = device.interfaces
     printer = replace(device, interfaces=(replace(interface, triple=(7, 1, 2)),))
-    assert driver_for(printer) is None
-    with pytest.raises(RecorderRefused, match="no driver"):
-        open_recorder(usb, printer, clock_of(body))
+    profiles = load_profiles(shipped_folder(), Path(os.devnull))
+    assert not may_match(Attached(PORT, printer), profiles)
     nameless = replace(device, interfaces=(replace(interface, triple=(0xFF, 0xFF, 0)),))
-    assert driver_for(nameless) == "mtp"
+    assert may_match(Attached(PORT, nameless), profiles), "its name would tell, and is asked for"
     with pytest.raises(RecorderRefused, match="speaks PTP or MTP"):
-        open_recorder(usb, nameless, clock_of(body))
+        open_mtp(usb, nameless, clock_of(body))
 
 
 def test_events_that_nobody_asked_for_disturb_nothing() -> None:
@@ -430,7 +434,7 @@ def test_events_that_nobody_asked_for_disturb_nothing() -> None:
     face = PtpFace(body)
     bus.plug(PORT, face)
     usb = UsbBus(bus)
-    recorder = open_recorder(usb, usb.list_devices()[0], clock_of(body))
+    recorder = open_mtp(usb, usb.list_devices()[0], clock_of(body))
     for event in Event:
         face.tell(event, 1)
     assert len(list(recorder.clips())) == len(FOOTAGE)

@@ -15,7 +15,7 @@ from agent.errors import RecorderError, RecorderMisbehaved
 from agent.link.usb import UsbBus
 from agent.model import Clip
 from agent.recorder.base import Recorder
-from agent.recorder.registry import open_recorder
+from agent.recorder.mtp.recorder import open_mtp
 from hwsim.faces.ptp import PLAIN_PTP, WHOLE_OBJECTS, Operation, PtpFace, Quirks
 from hwsim.faces.ptp_hostile import HOSTILE, faults
 from hwsim.faults import (
@@ -136,7 +136,7 @@ def test_the_recorder_beside_it_does_not_notice() -> None:
     bus.plug(PORT, PtpFace(quiet))
     bus.plug("1-1.3", PtpFace(loud, Faults(Endless(at=20, times=None))))
     usb = UsbBus(bus)
-    first, second = (open_recorder(usb, one, clock_of(quiet)) for one in usb.list_devices())
+    first, second = (open_mtp(usb, one, clock_of(quiet)) for one in usb.list_devices())
     (clip,) = [clip for clip in first.clips() if clip.path == "AUDIO/A_1.WAV"]
     errors, _ = session(second)
     assert errors

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import RecorderMisbehaved
+from agent.recorder.footage import PATH_LIMIT
 from agent.recorder.mtp import objects
 from agent.recorder.mtp.answers import Answer
-from agent.recorder.mtp.clips import DEPTH_LIMIT, PATH_LIMIT, is_footage, iter_listed
+from agent.recorder.mtp.clips import DEPTH_LIMIT, is_footage, iter_listed
 from agent.recorder.mtp.objects import Finder
 from agent.recorder.mtp.session import Session
 from agent.wire.ptp.codes import ALL, ASSOCIATION, Operation, Response
