@@ -14,6 +14,7 @@ from agent.errors import RecorderError, RecorderRefused, SpoolFull
 from agent.model import Clip, ClipFacts, ClockReading, Health, Identity, printable
 from agent.offload.result import Pulled
 from agent.recorder.base import Recorder
+from agent.recorder.fitness import shortcomings
 from agent.recorder.profiles.model import Profile
 from agent.recorder.telling import clock_error, facts_of
 from agent.recorder.two_phase import TwoPhase
@@ -64,11 +65,11 @@ class Session:
         )
         reason = "agent stopped"
         try:
-            if self._may_set() and reading is not None:
+            if self._may_set() and (reading is not None or profile.control is not None):
                 self._set_clock(zone)
             tell = self._telling(reading, zone, identity, contact)
             pulled = self._pull(identity, contact, tell)
-            self._look_again(contact)
+            self._look_again(identity, contact, clock_error(reading, zone))
             reason = "everything pulled" if pulled.complete else "some clips are left"
             return pulled.complete
         except RecorderError as error:
@@ -107,6 +108,7 @@ class Session:
             battery_percent=health.battery_percent,
             clock_error=error,
         )
+        self._check_fitness(identity, health, error)
         log.info(
             "bay %s: recorder %s (%s %s, firmware %s), battery %s, clock %s",
             self._bay,
@@ -117,6 +119,15 @@ class Session:
             "unknown" if health.battery_percent is None else f"{health.battery_percent} %",
             "unknown" if error is None else f"{error:+.1f} s",
         )
+
+    def _check_fitness(self, identity: Identity, health: Health, clock_error: float | None) -> None:
+        """Say what is below the profile's thresholds, once for each time that it is new."""
+        found = shortcomings(self._profile, identity, health, clock_error)
+        shown = tuple(map(printable, found))
+        for words in shown:
+            if words not in self._shown.now.shortcomings:
+                log.warning("bay %s: recorder %s: %s", self._bay, printable(identity.serial), words)
+        self._shown.change(shortcomings=shown)
 
     def _may_set(self) -> bool:
         """Setting the clock is the profile's and the operator's choice."""
@@ -192,14 +203,15 @@ class Session:
             known=pulled.known,
         )
 
-    def _look_again(self, contact: int) -> None:
-        """Health after the pull."""
+    def _look_again(self, identity: Identity, contact: int, clock_error: float | None) -> None:
+        """Health after the pull; a recorder of two phases shows its card only by then."""
         try:
             health = self._recorder.health()
         except RecorderError as error:  # the clips are here; the next docking asks again
             log.info("bay %s: no health after the pull: %s", self._bay, error)
             return
         self._shown.change(battery_percent=health.battery_percent)
+        self._check_fitness(identity, health, clock_error)
         self._note_storages(contact, health)
 
     def _note_storages(self, contact: int, health: Health) -> None:

@@ -54,6 +54,8 @@ class BayStatus:
     pulled: int = 0
     known: int = 0
     trouble: str = ""
+    shortcomings: tuple[str, ...] = ()
+    """What is below the profile's thresholds."""
 
     def document(self) -> dict[str, Any]:
         """For the live file."""

@@ -18,7 +18,7 @@ from agent import live
 from agent.bay.bays import Looks
 from agent.bay.learn import Again, Learner, Learnt, Unclear
 from agent.cli.run import config_option
-from agent.cli.show import console, print_json, shown
+from agent.cli.show import bay_words, console, print_json, shown
 from agent.clock import Clock, SystemClock, from_text
 from agent.config import Bay, DockConfig, load
 from agent.live import Live
@@ -70,7 +70,7 @@ def _table(rows: list[Mapping[str, Any]], now: datetime) -> Table:
             shown(row["port"]),
             _since(row.get("since", ""), now),
             shown(_what(row)),
-            shown(row.get("trouble") or row["doing"] or "nothing in it"),
+            shown(bay_words(row)),
         )
     if not rows:
         table.add_row("no bays are named, and nothing is plugged in")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -93,3 +94,9 @@ def facts_document(facts: ClipFacts) -> dict[str, Any]:
             "latest": to_text(time.latest),
         },
     }
+
+
+def bay_words(bay: Mapping[str, Any]) -> str:
+    """What a bay does, or what is wrong with it; and what its recorder lacks."""
+    doing = bay.get("trouble") or bay["doing"] or "nothing in it"
+    return "; ".join([doing, *bay.get("shortcomings", ())])

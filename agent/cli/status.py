@@ -14,7 +14,7 @@ from rich.text import Text
 
 from agent import live
 from agent.cli.run import config_option
-from agent.cli.show import console, print_json, shown, size_text
+from agent.cli.show import bay_words, console, print_json, shown, size_text
 from agent.clock import SystemClock, to_text
 from agent.config import DockConfig, load
 from agent.live import Live
@@ -89,7 +89,7 @@ def bay_table(bays: Any) -> Table:
             shown(bay["recorder"]),
             "" if bay["battery_percent"] is None else f"{bay['battery_percent']} %",
             "" if bay["clock_error"] is None else f"{bay['clock_error']:+.1f} s",
-            shown(bay["trouble"] or bay["doing"]),
+            shown(bay_words(bay)),
             shown(bay["path"]),
             _progress(bay),
         )

@@ -19,7 +19,9 @@ Opener: TypeAlias = Callable[[Site], Recorder]
 
 def _open_usb_mtp(site: Site) -> Recorder:
     if site.attached.usb is None:
-        raise RecorderRefused(f"port {site.attached.port}: there is no USB device to speak MTP with")
+        raise RecorderRefused(
+            f"port {site.attached.port}: there is no USB device to speak MTP with"
+        )
     return open_mtp(site.bus, site.attached.usb, site.clock)
 
 
