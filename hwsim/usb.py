@@ -90,7 +90,8 @@ class UsbFace(Protocol):
     """A face that can be plugged into a USB port. A port calls it from one thread at a time.
 
     Beside what each method names, all may raise `Stalled` (the endpoint halts) and `Silent`
-    (nothing happens until the host gives up).
+    (nothing happened, and nothing happens until the host gives up; a live port asks again and
+    again till then).
     """
 
     faults: Faults

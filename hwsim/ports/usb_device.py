@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition
+from time import monotonic
 from typing import TypeVar
 
 from hwsim.faults import (
@@ -22,13 +23,13 @@ from hwsim.faults import (
     Unplug,
     ZeroLength,
 )
+from hwsim.ports.usb_descriptors import Place
+from hwsim.ports.usb_standard import is_standard, standard
 from hwsim.usb import Setup, Silent, Stalled, Unplugged, UsbFace
 
-GET_DESCRIPTOR = 0x06
-STRING = 0x03
-ENGLISH = 0x0409
-STANDARD_FROM_DEVICE = 0x80
 CLASS_TO_INTERFACE = 0x21
+TICK = 0.05
+"""Seconds between two looks whether a face has something to say by itself."""
 
 Waiting = Callable[[float], None]
 """Told how many seconds a transfer waited in vain."""
@@ -36,20 +37,24 @@ Waiting = Callable[[float], None]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a device is: bus, ports from the root hub on, and the address of this contact."""
+def _never() -> bool:
+    return False
 
-    bus: int
-    ports: tuple[int, ...]
-    address: int
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """How long a transfer waits: `seconds` (0: for ever), or until the host gives up."""
+
+    seconds: float
+    given_up: Callable[[], bool]
 
 
 class UsbDevice:
     """One contact of one recorder in one port. Every method may raise `Unplugged`.
 
-    A transfer for which nothing comes waits in truth only where `live` is set; else the seconds
-    that it would have waited are told to `waited`, and it gives up at once.
+    A transfer for which nothing comes waits in truth only where `live` is set, until its time is
+    up or until `given_up` answers yes after a `nudge`; else the seconds that it would have waited
+    are told to `waited`, and it gives up at once.
     """
 
     def __init__(self, face: UsbFace, where: Place, *, live: bool, waited: Waiting) -> None:
@@ -65,6 +70,7 @@ class UsbDevice:
         """What short reads held back, by endpoint."""
 
         self._gone = False
+        self._mourners: list[Callable[[], None]] = []
         self._halted: set[int] = set()
         self._changed = Condition()
         face.faults.new_contact()
@@ -77,6 +83,22 @@ class UsbDevice:
     def unplug(self) -> None:
         """Take it out: what waits and what comes later raises `Unplugged`. Any thread may."""
         self._gone = True
+        self.nudge()
+        for mourner in list(self._mourners):
+            mourner()
+
+    def when_gone(self, mourner: Callable[[], None]) -> None:
+        """Have this called once it is gone; at once where it is gone already."""
+        self._mourners.append(mourner)
+        if self._gone:
+            mourner()
+
+    def forget(self, mourner: Callable[[], None]) -> None:
+        """The opposite of `when_gone`."""
+        self._mourners.remove(mourner)
+
+    def nudge(self) -> None:
+        """Let every transfer that waits look again."""
         with self._changed:
             self._changed.notify_all()
 
@@ -87,43 +109,59 @@ class UsbDevice:
 
     # Transfers. `timeout` is in seconds.
 
-    def read(self, endpoint: int, into: memoryview, timeout: float) -> int:
+    def read(
+        self,
+        endpoint: int,
+        into: memoryview,
+        timeout: float,
+        given_up: Callable[[], bool] = _never,
+    ) -> int:
         """One IN transfer: the number of bytes. Raises `Stalled`, `Silent`, `Overflowed`."""
+        wait = _Wait(timeout, given_up)
         with self._changed:
-            faults = self._begin(endpoint, timeout)
+            faults = self._begin(endpoint, wait)
             count = self._filled_by_fault(into, faults)
             if count is None:
-                count = self._fetch(endpoint, into, timeout, faults)
+                count = self._fetch(endpoint, into, wait, faults)
             self._flip(into[:count], faults)
+            self._changed.notify_all()
             return count
 
-    def write(self, endpoint: int, data: bytes, timeout: float) -> int:
+    def write(
+        self, endpoint: int, data: bytes, timeout: float, given_up: Callable[[], bool] = _never
+    ) -> int:
         """One OUT transfer: the number of bytes. Raises `Stalled`, `Silent`."""
+        wait = _Wait(timeout, given_up)
         with self._changed:
-            data = self._flipped(data, self._begin(endpoint, timeout))
-            try:
-                self._halting(endpoint, lambda: self.face.write(endpoint, data))
-            except Silent:
-                self._pass(timeout)
-                raise
-            return len(data)
+            sent = self._flipped(data, self._begin(endpoint, wait))
+            self._patiently(endpoint, lambda: self.face.write(endpoint, sent), wait)
+            self._changed.notify_all()
+            return len(sent)
 
-    def control(self, setup: Setup, data: bytes, timeout: float) -> bytes:
+    def control(
+        self, setup: Setup, data: bytes, timeout: float, given_up: Callable[[], bool] = _never
+    ) -> bytes:
         """One control transfer; a stall of endpoint 0 clears itself. Raises `Stalled`, `Silent`."""
         with self._changed:
-            faults = self._begin(0, timeout)
+            faults = self._begin(0, _Wait(timeout, given_up))
             self._halted.discard(0)
-            if setup.request_type == STANDARD_FROM_DEVICE and setup.request == GET_DESCRIPTOR:
-                reply = self._string(setup)
+            if is_standard(setup):
+                reply = standard(self, setup)
             else:
                 if setup.request_type == CLASS_TO_INTERFACE:
                     self._carried.clear()  # such a request cancels or resets
                 reply = self.face.control(setup, data)
+            self._changed.notify_all()
             return self._flipped(reply[: setup.length], faults)
 
-    def clear_halt(self, endpoint: int) -> None:
+    def halted(self, endpoint: int) -> bool:
+        return endpoint in self._halted
+
+    def clear_halt(self, endpoint: int | None = None) -> None:
+        """End the halt of this endpoint; None: of all."""
         self.check()
-        self._halted.discard(endpoint)
+        with self._changed:
+            self._halted -= self._halted if endpoint is None else {endpoint}
 
     def reset(self) -> None:
         self.check()
@@ -134,7 +172,7 @@ class UsbDevice:
 
     # Faults.
 
-    def _begin(self, endpoint: int, timeout: float) -> list[TransferFault]:
+    def _begin(self, endpoint: int, wait: _Wait) -> list[TransferFault]:
         """Count a transfer; what strikes before it begins strikes here."""
         self.check()
         faults = self.face.faults.transfer()
@@ -145,7 +183,7 @@ class UsbDevice:
             if isinstance(fault, Stall):
                 self._halted.add(endpoint)
             if isinstance(fault, Silence):
-                self._pass(timeout)
+                self._pass(wait)
                 raise Silent
         if endpoint in self._halted:
             self._halted.discard(0)
@@ -163,43 +201,37 @@ class UsbDevice:
         return None
 
     def _fetch(
-        self, endpoint: int, into: memoryview, timeout: float, faults: list[TransferFault]
+        self, endpoint: int, into: memoryview, wait: _Wait, faults: list[TransferFault]
     ) -> int:
         """What an earlier short read held back, else what the face has to say."""
         held = self._carried.pop(endpoint, None)
         if held is None:
-            whole = self._ask(endpoint, into, timeout)
+            whole = self._ask(endpoint, into, wait)
             if not faults:
                 return whole
             held = memoryview(bytes(into[:whole]))
-        count = min(len(held), len(into), self._allowed(timeout, faults))
+        count = min(len(held), len(into), self._allowed(wait, faults))
         into[:count] = held[:count]
         lost = any(isinstance(fault, ShortRead) and fault.lost for fault in faults)
         if count < len(held) and not lost:
             self._carried[endpoint] = held[count:]
         return count
 
-    def _allowed(self, timeout: float, faults: list[TransferFault]) -> int:
+    def _allowed(self, wait: _Wait, faults: list[TransferFault]) -> int:
         """How many bytes this read may give."""
         allowed = sys.maxsize
         for fault in faults:
             if isinstance(fault, Trickle):
-                self._waited(timeout * 0.99)
+                self._waited(wait.seconds * 0.99)
                 allowed = min(allowed, 1)
             if isinstance(fault, ShortRead):
                 allowed = min(allowed, fault.keep)
         return allowed
 
-    def _ask(self, endpoint: int, into: memoryview, timeout: float) -> int:
-        try:
-            count, ended = self._halting(endpoint, lambda: self.face.read(endpoint, into))
-        except Silent:
-            self._pass(timeout)
-            if not self._live:
-                raise
-            count, ended = self._halting(endpoint, lambda: self.face.read(endpoint, into))
+    def _ask(self, endpoint: int, into: memoryview, wait: _Wait) -> int:
+        count, ended = self._patiently(endpoint, lambda: self.face.read(endpoint, into), wait)
         if not ended:
-            self._pass(timeout)
+            self._pass(wait)
         return count
 
     def _flipped(self, data: bytes, faults: list[TransferFault]) -> bytes:
@@ -217,36 +249,33 @@ class UsbDevice:
                 if -len(data) <= byte < len(data):
                     data[byte] ^= 1 << fault.bit
 
-    def _halting(self, endpoint: int, transfer: Callable[[], T]) -> T:
-        try:
-            return transfer()
-        except Stalled:
-            self._halted.add(endpoint)
-            raise
+    def _patiently(self, endpoint: int, transfer: Callable[[], T], wait: _Wait) -> T:
+        """Have the face carry it out, again and again while it is silent and the host waits."""
+        until = monotonic() + wait.seconds if wait.seconds else sys.float_info.max
+        over = False
+        while True:
+            try:
+                return transfer()
+            except Stalled:
+                self._halted.add(endpoint)
+                raise
+            except Silent:
+                if not self._live:
+                    self._pass(wait)
+                if over or not self._live:
+                    raise
+                self._changed.wait(max(0.0, min(until - monotonic(), TICK)))
+                self.check()
+                if wait.given_up():
+                    raise
+                over = monotonic() >= until
 
-    def _pass(self, seconds: float) -> None:
+    def _pass(self, wait: _Wait) -> None:
         """Let a waiting transfer's time pass, in truth or in the books."""
         if self._live:
-            self._changed.wait_for(lambda: self._gone, seconds or None)
-        elif seconds == 0:
+            self._changed.wait_for(lambda: self._gone or wait.given_up(), wait.seconds or None)
+        elif wait.seconds == 0:
             raise RuntimeError("a transfer without a time-out would wait for ever")
         else:
-            self._waited(seconds)
+            self._waited(wait.seconds)
         self.check()
-
-    # Descriptors.
-
-    def texts(self) -> list[str]:
-        """The string descriptors, the first at index 1."""
-        facts = self.facts
-        return [facts.maker, facts.product, facts.serial, facts.interface_name]
-
-    def _string(self, setup: Setup) -> bytes:
-        """A string descriptor (USB 2.0 §9.6.7); index 0 lists the languages."""
-        kind, index = divmod(setup.value, 256)
-        if kind != STRING or index > len(self.texts()):
-            raise Stalled
-        if index == 0:
-            return bytes((4, STRING)) + ENGLISH.to_bytes(2, "little")
-        text = self.texts()[index - 1].encode("utf-16-le", "surrogatepass")[:252]
-        return bytes((len(text) + 2, STRING)) + text

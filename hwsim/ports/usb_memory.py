@@ -24,8 +24,8 @@ import usb.backend
 from usb.core import USBError, USBTimeoutError
 
 from hwsim.ports import usb_descriptors
-from hwsim.ports.usb_descriptors import CONFIGURATION
-from hwsim.ports.usb_device import Place, UsbDevice, Waiting
+from hwsim.ports.usb_descriptors import CONFIGURATION, Place
+from hwsim.ports.usb_device import UsbDevice, Waiting
 from hwsim.usb import Overflowed, Setup, Silent, Stalled, Unplugged, UsbFace
 
 FIRST_ADDRESS = 2
@@ -54,13 +54,13 @@ class MemoryBus(usb.backend.IBackend):  # type: ignore[misc]
 
     def __init__(self, *, live: bool = False, waited: Waiting = lambda _seconds: None) -> None:
         super().__init__()
-        self._live = live
+        self.live = live
         self._waited = waited
         self._lock = Lock()
         self._devices: dict[str, UsbDevice] = {}
         self._addresses = count()
 
-    # For whoever moves the recorders.
+    # For whoever moves the recorders, and for other ports over the same bus.
 
     def plug(self, port_path: str, face: UsbFace, *, kernel_driver: bool = False) -> None:
         """Plug a recorder in; a new contact with a new address begins.
@@ -73,7 +73,7 @@ class MemoryBus(usb.backend.IBackend):  # type: ignore[misc]
             if port_path in self._devices and not self._devices[port_path].gone:
                 raise ValueError(f"port {port_path} is occupied")
             where = Place(bus, ports, self._free_address())
-            device = UsbDevice(face, where, live=self._live, waited=self._waited)
+            device = UsbDevice(face, where, live=self.live, waited=self._waited)
             device.owner = KERNEL if kernel_driver else None
             self._devices[port_path] = device
 
@@ -88,6 +88,20 @@ class MemoryBus(usb.backend.IBackend):  # type: ignore[misc]
         """The port paths in which something is plugged."""
         with self._lock:
             return [path for path, device in self._devices.items() if not device.gone]
+
+    def at(self, port_path: str) -> UsbDevice | None:
+        """What is plugged there, if anything."""
+        with self._lock:
+            device = self._devices.get(port_path)
+        return None if device is None or device.gone else device
+
+    def hold(self, device: UsbDevice, owner: object) -> bool:
+        """Claim a device for `owner`; False where another has it."""
+        with self._lock:
+            if device.owner not in (None, owner):
+                return False
+            device.owner = owner
+            return True
 
     def _free_address(self) -> int:
         taken = {device.where.address for device in self._devices.values()}
@@ -105,20 +119,20 @@ class MemoryBus(usb.backend.IBackend):  # type: ignore[misc]
         """Hubs are not shown."""
 
     def get_device_descriptor(self, dev: UsbDevice) -> SimpleNamespace:
-        return usb_descriptors.device(dev)
+        return usb_descriptors.device(dev.facts, dev.where)
 
     def get_configuration_descriptor(self, dev: UsbDevice, config: int) -> SimpleNamespace:
-        return usb_descriptors.configuration(dev, config)
+        return usb_descriptors.configuration(dev.facts, config)
 
     def get_interface_descriptor(
         self, dev: UsbDevice, intf: int, alt: int, config: int
     ) -> SimpleNamespace:
-        return usb_descriptors.interface(dev, intf, alt, config)
+        return usb_descriptors.interface(dev.facts, intf, alt, config)
 
     def get_endpoint_descriptor(
         self, dev: UsbDevice, ep: int, intf: int, alt: int, config: int
     ) -> SimpleNamespace:
-        return usb_descriptors.endpoint(dev, ep, intf, alt, config)
+        return usb_descriptors.endpoint(dev.facts, ep, intf, alt, config)
 
     # Handles, configurations, interfaces.
 
@@ -154,10 +168,8 @@ class MemoryBus(usb.backend.IBackend):  # type: ignore[misc]
             device.check()
         if intf:
             raise _error(errno.ENOENT)
-        with self._lock:
-            if device.owner not in (None, dev_handle):
-                raise _error(errno.EBUSY)
-            device.owner = dev_handle
+        if not self.hold(device, dev_handle):
+            raise _error(errno.EBUSY)
 
     def release_interface(self, dev_handle: _Handle, intf: int) -> None:
         with _as_usb_errors():

@@ -15,6 +15,7 @@ from .gigabyte import one_gigabyte
 from .kills import one_kill
 from .outcome import Run, campaign
 from .unplugs import one_unplug
+from .usbip_kernel import one_kernel
 from .week import one_week
 
 Command = Callable[..., Any]
@@ -74,6 +75,13 @@ def full_disk(runs: int, seed: int | None, disk: str) -> None:
     """The dock's disk is too small for what is docked; ext4 needs root."""
     inside()
     _do("full-disk", partial(one_full_disk, kind=disk), runs, seed)
+
+
+@campaigns.command()
+@_options(1)
+def usbip_kernel(runs: int, seed: int | None) -> None:
+    """A real Linux kernel reads simulated disks over USB/IP; needs QEMU and the network."""
+    _do("usbip-kernel", one_kernel, runs, seed)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,13 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 
 from agent.bay.status import Doing
 from agent.cli.memory import keep_buffers
+from agent.model import CHUNK_BYTES
 from hwsim.body import Body
 
 from .yard import FAMILIES, MIB, Yard, recorder
@@ -68,24 +70,28 @@ def main(folder: Path, size: int) -> None:
 
 def _same(yard: Yard, port: str, body: Body) -> bool:
     """Whether the spool holds what the body holds, compared by digests, a chunk at a time."""
-    serial = next(s.recorder for s in yard.bays.statuses() if s.port == port)
-    held = {clip.path.rpartition("/")[2]: _digest_of(clip.content.read, clip.size) for clip in body.clips}
-    spooled = {}
-    for entry in yard.ledger.entries():
-        if entry.sighting.identity.serial == serial and entry.sighting.bay == port:
-            name = entry.sighting.path.rpartition("/")[2]
-            chunk = 256 * 1024
-            spooled[name] = _digest_of(
-                lambda at, _size, clip=entry.clip: yard.spool.read_chunk(clip, at // chunk),
-                entry.sighting.size,
-            )
+    serial = next(status.recorder for status in yard.bays.statuses() if status.port == port)
+    held = {
+        clip.path.rpartition("/")[2]: _digest(
+            clip.content.read(at, CHUNK_BYTES) for at in range(0, clip.size, CHUNK_BYTES)
+        )
+        for clip in body.clips
+    }
+    spooled = {
+        entry.sighting.path.rpartition("/")[2]: _digest(
+            yard.spool.read_chunk(entry.clip, index)
+            for index in range(-(-entry.sighting.size // CHUNK_BYTES))
+        )
+        for entry in yard.ledger.entries()
+        if (entry.sighting.identity.serial, entry.sighting.bay) == (serial, port)
+    }
     return held == spooled
 
 
-def _digest_of(read, size: int) -> str:  # type: ignore[no-untyped-def]
+def _digest(chunks: Iterable[bytes]) -> str:
     digest = blake2b()
-    for at in range(0, size, 256 * 1024):
-        digest.update(read(at, min(256 * 1024, size - at)))
+    for chunk in chunks:
+        digest.update(chunk)
     return digest.hexdigest()
 
 
