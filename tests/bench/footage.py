@@ -16,7 +16,8 @@ RECORDED = 1_785_800_000
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """`home` is what `Body.from_folder` brings to life; `files` are its clips, `size` bytes."""
+    """`home` is what a pull starts from, a folder for `Body.from_folder` or an image; `files` hold
+    its clips, `size` bytes."""
 
     home: Path
     files: tuple[Path, ...]

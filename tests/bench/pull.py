@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from hwsim.body import Body
+from hwsim.images import make_image
+
 from .cost import Cost, run
 from .footage import Footage, record
 from .plan import Plan
@@ -19,7 +22,8 @@ Sources are read once before each turn and come from memory on every side; what 
 written out first. Ours reads back every byte from the disk, cache dropped; the rivals' b3sum reads
 what the cache still holds, except where "cache dropped" says so. "over USB": the real MTP driver
 and PyUSB with the simulated recorder beneath, whose work is in our figures; "from files": the
-same pull from a recorder that is just files: the difference is USB, driver and simulator."""
+same pull from a recorder that is just files: the difference is USB, driver and simulator. "from an
+image": the real volume driver on a FAT32 image with the same clips."""
 
 RATE, CPU = "MB/s", "CPU s/GB"
 COPY, DD = "cp; sync; b3sum -1", "dd 256K conv=fsync; b3sum -1"
@@ -29,14 +33,26 @@ OURS: dict[str, tuple[str, tuple[str, ...]]] = {
     "from files, BLAKE3": ("files", ()),
     "over USB, BLAKE3 + SHA-256": ("usb", ("sha256",)),
     "from files, BLAKE3 + SHA-256": ("files", ("sha256",)),
+    "from an image, BLAKE3": ("image", ()),
+    "from an image, BLAKE3 + SHA-256": ("image", ("sha256",)),
 }
 
 
 def measure(plan: Plan) -> list[Row]:
     footage = record(plan.folder / "recorder", plan.size, plan.seed)
+    card = Body.from_folder(footage.home).cards[0]
+    image = make_image(plan.folder / "card.img", card, label="BENCH0001")
+    disk = Footage(image, (image,), footage.size)
     ledger: dict[str, list[float]] = {name: [] for name in OURS}
     sides: dict[str, Callable[[], Cost]] = {
-        name: partial(_ours, footage, plan.folder / "spool", via, digests, ledger[name])
+        name: partial(
+            _ours,
+            disk if via == "image" else footage,
+            plan.folder / "spool",
+            via,
+            digests,
+            ledger[name],
+        )
         for name, (via, digests) in OURS.items()
     }
     for name, steps in ((COPY, _copy), (DD, _dd), (DROPPED, _copy_dropped)):

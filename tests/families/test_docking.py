@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from agent.bay.status import Doing
-from agent.recorder.profiles.load import shipped_folder
 from hwsim.two_phase import (
     BACK_IN_CONTROL,
     NEVER_LEAVES,
@@ -21,7 +19,7 @@ from hwsim.two_phase import (
     Script,
 )
 
-from .yard import FAMILIES, TWO_PHASE, Yard, held, recorder
+from .yard import FAMILIES, TWO_PHASE, Yard, held, hurried, recorder
 
 PORT = "1-1.2"
 
@@ -135,17 +133,3 @@ def test_a_second_docking_reads_nothing_again_and_the_image_stays_as_it_was(
 def quick(script: Script) -> Script:
     """The same steps, sooner."""
     return tuple((min(seconds, 0.1), show) for seconds, show in script)
-
-
-@contextmanager
-def hurried(folder: Path, family: str) -> Iterator[Yard]:
-    """A dock whose own profile of this family allows a second enumeration two seconds."""
-    own = folder / "profiles"
-    own.mkdir()
-    text = (shipped_folder() / f"{family}.toml").read_text("utf-8")
-    (own / f"{family}.toml").write_text(f"{text}\n[quirks]\ndisk_seconds = 2\n", "utf-8")
-    yard = Yard(folder)
-    try:
-        yield yard
-    finally:
-        yard.close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -261,3 +261,17 @@ def held(body: Body, serial: str = "") -> dict[tuple[str, str], bytes]:
         (serial or body.serial, clip.path.rpartition("/")[2]): clip.content.read(0, clip.size)
         for clip in body.clips
     }
+
+
+@contextmanager
+def hurried(folder: Path, family: str) -> Iterator[Yard]:
+    """A dock whose own profile of this family allows a second enumeration two seconds."""
+    own = folder / "profiles"
+    own.mkdir()
+    text = (shipped_folder() / f"{family}.toml").read_text("utf-8")
+    (own / f"{family}.toml").write_text(f"{text}\n[quirks]\ndisk_seconds = 2\n", "utf-8")
+    yard = Yard(folder)
+    try:
+        yield yard
+    finally:
+        yard.close()

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from agent.errors import Malformed
 from agent.link.volume.frames import File, Folder
 from agent.link.volume.node import BlockNode
-from agent.recorder.volume.facts import Facts
+from agent.recorder.volume.facts import Facts, bounded
 from agent.wire.volume.entries import (
     ENTRY_BYTES,
     ExfatEntry,
@@ -44,10 +44,7 @@ class Entries:
         if boot is None or entry < _FIRST:
             return None
         at = self._start + boot.entries_at + (entry - _FIRST) * ENTRY_BYTES
-        size = min(2 * ENTRY_BYTES, self._node.size - at)
-        if size < ENTRY_BYTES:
-            return None
-        raw = self._node.read(at, size)
+        raw = bounded(self._node, at, 2 * ENTRY_BYTES)
         try:
             return decode_exfat_entry(raw) if boot.kind == "exfat" else decode_fat_entry(raw)
         except Malformed:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent.errors import Malformed
+from agent.errors import Malformed, RecorderMisbehaved
 from agent.link.volume.frames import Volume
 from agent.link.volume.node import BlockNode
 from agent.model import Storage
@@ -36,7 +36,8 @@ class Facts:
 
 
 def facts_of(node: BlockNode, volume: Volume, number: int, encoding: str) -> Facts:
-    """Raises `RecorderGone`, and `RecorderMisbehaved` where the disk cannot be read there."""
+    """What cannot be read stays unknown. Raises `RecorderGone`."""
+    volume = replace(volume, size=min(volume.size, node.size - volume.start))
     if volume.kind in ("fat", "exfat"):
         boot = _boot(node, volume)
         return Facts(_storage(node, volume, str(number), boot, encoding), boot)
@@ -50,16 +51,24 @@ def _boot(node: BlockNode, volume: Volume) -> Boot | None:
     for sector in _BOOT_SECTORS:
         at = volume.start + sector * BOOT_BYTES
         try:
-            return decode_boot(_bounded(node, at, BOOT_BYTES))
+            return decode_boot(bounded(node, at, BOOT_BYTES))
         except Malformed as error:
             log.debug("boot sector at byte %d: %s", at, error.what)
     return None
 
 
-def _bounded(node: BlockNode, at: int, size: int) -> bytes:
-    """As many of the bytes as the disk has: places on a volume are the volume's word."""
+def bounded(node: BlockNode, at: int, size: int) -> bytes:
+    """As many of the bytes as the disk has: places on a volume are the volume's word. None where
+    they cannot be read: what is told there is not worth the footage. Raises `RecorderGone`.
+    """
     size = min(size, node.size - at)
-    return node.read(at, size) if size > 0 else b""
+    if size <= 0:
+        return b""
+    try:
+        return node.read(at, size)
+    except RecorderMisbehaved as error:
+        log.warning("%s", error.what)
+        return b""
 
 
 def _storage(
@@ -69,7 +78,7 @@ def _storage(
         return Storage(
             name, "", volume.size, 0, _fat_serial(int.from_bytes(volume.serial, "little"))
         )
-    raw = _bounded(node, volume.start + boot.root_at, min(boot.root_bytes, _ROOT_BYTES))
+    raw = bounded(node, volume.start + boot.root_at, min(boot.root_bytes, _ROOT_BYTES))
     root = decode_root(raw, encoding, exfat=boot.kind == "exfat")
     label = root.label or label_text(boot.label, encoding)
     dirty = boot.unclean or _marked_unclean(node, volume, boot)
@@ -85,7 +94,7 @@ def _fat_serial(serial: int) -> str:
 def _marked_unclean(node: BlockNode, volume: Volume, boot: Boot) -> bool:
     """FAT[1] without its ClnShutBitMask or HrdErrBitMask (FAT specification 1.03)."""
     width, bits = {"fat16": (2, 0xC000), "fat32": (4, 0x0C000000)}.get(boot.kind, (0, 0))
-    raw = _bounded(node, volume.start + boot.fat_at + width, width)
+    raw = bounded(node, volume.start + boot.fat_at + width, width)
     return int.from_bytes(raw, "little") & bits != bits
 
 
@@ -97,11 +106,11 @@ def _free_clusters(node: BlockNode, volume: Volume, boot: Boot, root: Root) -> i
     if size > _MAP_LIMIT:
         return 0
     if bits == 12:
-        table = int.from_bytes(_bounded(node, volume.start + boot.fat_at, size), "little")
+        table = int.from_bytes(bounded(node, volume.start + boot.fat_at, size), "little")
         return sum(not table >> 12 * n & 0xFFF for n in range(2, boot.clusters + FIRST_CLUSTER))
     free, width = 0, bits // 8
     for at in range(0, size, _STEP):
-        raw = _bounded(node, volume.start + boot.fat_at + at, min(_STEP, size - at))
+        raw = bounded(node, volume.start + boot.fat_at + at, min(_STEP, size - at))
         free += array("H" if width == 2 else "I", raw[: len(raw) // width * width]).count(0)
     return min(free, boot.clusters)
 
@@ -113,14 +122,14 @@ def _free_by_bitmap(node: BlockNode, volume: Volume, boot: Boot, root: Root) -> 
         return 0
     used, place = 0, volume.start + boot.place(root.bitmap_cluster)
     for at in range(0, size, _STEP):
-        raw = _bounded(node, place + at, min(_STEP, size - at))
+        raw = bounded(node, place + at, min(_STEP, size - at))
         used += int.from_bytes(raw, "little").bit_count()
     return max(0, boot.clusters - used)
 
 
 def _ext(node: BlockNode, volume: Volume, name: str) -> Storage:
     try:
-        block = decode_superblock(_bounded(node, volume.start + SUPERBLOCK_AT, SUPERBLOCK_BYTES))
+        block = decode_superblock(bounded(node, volume.start + SUPERBLOCK_AT, SUPERBLOCK_BYTES))
     except Malformed as error:
         log.debug("superblock: %s", error.what)
         return Storage(name, "", volume.size, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from agent.errors import RecorderGone, RecorderMisbehaved, RecorderRefused
+from agent.errors import RecorderError, RecorderGone, RecorderMisbehaved, RecorderRefused
 from agent.link.attached import Disk
 from agent.link.volume.node import BlockNode
 from agent.model import Clip, ClockReading, Health, Identity, printable
@@ -28,22 +28,31 @@ def open_disk(site: Site) -> VolumeRecorder:
 
 
 def open_volume(site: Site, disk: Disk) -> VolumeRecorder:
-    """Open a disk for reading. Raises `RecorderGone` and `RecorderBusy`."""
-    return VolumeRecorder(site, disk)
+    """Open a disk for reading, and the others that its port shows: a recorder with memory of its
+    own and a card is two. Raises `RecorderGone` and `RecorderBusy`.
+    """
+    others = (other for other in site.plug.now().disks if other != disk)
+    return VolumeRecorder(site, (disk, *others))
 
 
 class VolumeRecorder:
-    """A recorder that is a disk, as `agent.recorder.base.Recorder` promises it.
+    """A recorder that is a disk or several, as `agent.recorder.base.Recorder` promises it.
 
     What lies on it is listed once in a session: nobody writes to a disk that is read here.
     """
 
-    def __init__(self, site: Site, disk: Disk) -> None:
+    def __init__(self, site: Site, disks: tuple[Disk, ...]) -> None:
         self._site = site
-        self._disk = disk
-        self._node = BlockNode(disk, self._check_plug)
-        self._reader = Reader(self._node)
+        self._disks = disks
+        self._reader = Reader()
         self._found: Survey | None = None
+        self._nodes: list[BlockNode] = []
+        try:
+            for disk in disks:
+                self._nodes.append(BlockNode(disk, self._check_plug))
+        except RecorderError:
+            self.close()
+            raise
 
     def identify(self) -> Identity:
         """By the first of the profile's sources that gives a serial number.
@@ -63,12 +72,12 @@ class VolumeRecorder:
 
     def clock(self) -> ClockReading | None:
         """A disk shows none."""
-        self._node.check()
+        self._check()
         return None
 
     def set_clock(self, now: datetime) -> None:  # noqa: ARG002 - the protocol's
         """Always raises: `RecorderRefused`, or `RecorderGone`."""
-        self._node.check()
+        self._check()
         raise RecorderRefused("a recorder that is a disk lets nobody set its clock")
 
     def clips(self) -> Iterator[Clip]:
@@ -86,28 +95,31 @@ class VolumeRecorder:
         """As promised. Past the end there is nothing: the directory says where a file ends, and
         what lies between there and the end of its last cluster is no footage of this file.
         """
-        self._node.fileno()
         held = self._found.clips.get(clip) if self._found else None
+        if held is None or offset >= held.size or not size:
+            self._check()
         if held is None:
-            self._node.check()
             raise RecorderRefused(f"{printable(clip.path)} was not listed in this session")
-        if offset >= held.size or not size:
-            self._node.check()
         return self._reader.read(held, offset, size)
 
     def delete(self, clip: Clip) -> None:
         """Always raises `RecorderRefused`, or `RecorderGone`: nothing here ever writes."""
-        self._node.check()
+        self._check()
         raise RecorderRefused(
             f"{printable(clip.path)} stays: a disk is opened for reading only, nothing clears it"
         )
 
     def close(self) -> None:
         self._reader.close()
-        self._node.close()
+        for node in self._nodes:
+            node.close()
+
+    def _check(self) -> None:
+        for node in self._nodes:
+            node.check()
 
     def _survey(self) -> Survey:
-        self._node.check()
+        self._check()
         if self._found is None:
             profile = self._site.profile
             paths = {
@@ -115,7 +127,7 @@ class VolumeRecorder:
                 for source in profile.identity.serial
                 if source.startswith(_FILE)
             }
-            self._found = survey(self._node, Choice(profile.clips), profile.encoding, paths)
+            self._found = survey(self._nodes, Choice(profile.clips), profile.encoding, paths)
         return self._found
 
     def _serial(self, source: str) -> str:
@@ -142,6 +154,6 @@ class VolumeRecorder:
             handle.close()
 
     def _check_plug(self) -> None:
-        """Raises `RecorderGone` where the port shows no longer this disk."""
-        if self._disk not in self._site.plug.now().disks:
-            raise RecorderGone(f"port {self._disk.port}: the disk is gone")
+        """Raises `RecorderGone` where the port no longer shows these disks."""
+        if not {*self._disks} <= {*self._site.plug.now().disks}:
+            raise RecorderGone(f"port {self._site.plug.port}: the disk is gone")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 from agent.errors import RecorderMisbehaved
 from agent.link.volume.child import listing
-from agent.link.volume.frames import RUN, File, Folder, Runs, Trouble, Volume
+from agent.link.volume.frames import RUN, Failure, File, Folder, Runs, Trouble, Volume
 from agent.link.volume.node import BlockNode
 from agent.model import Clip, Storage, printable
 from agent.recorder.footage import SIZE_LIMIT, Choice, Taken, bounded, own_path
@@ -36,6 +36,7 @@ class Held:
     """Where a file lies: `runs` are packed by `frames.RUN` and add up to `size`; None where only
     the library can read it, as `entry` of the volume that starts at `start`."""
 
+    node: BlockNode
     start: int
     entry: int
     size: int
@@ -53,24 +54,28 @@ class Survey:
     trouble: list[str] = field(default_factory=list)
 
 
-def survey(node: BlockNode, choice: Choice, encoding: str, wanted: Container[str]) -> Survey:
+def survey(
+    nodes: Sequence[BlockNode], choice: Choice, encoding: str, wanted: Container[str]
+) -> Survey:
     """List everything once. Where the reader gives up on the way, what it told stays, and the
     reason is in `trouble`.
 
     Raises `RecorderGone`, and `RecorderMisbehaved` where there is no file system that can be read.
     """
-    taker = _Taker(node, choice, encoding, wanted)
-    try:
-        for frame in listing(node):
-            taker.take(frame)
-    except RecorderMisbehaved as error:
-        taker.found.trouble.insert(0, error.what)
-    found = taker.found
-    if not found.storages:
-        raise RecorderMisbehaved(
-            found.trouble[0] if found.trouble else "the disk holds no file system that can be read"
-        )
-    return found
+    taker = _Taker(choice, encoding, wanted)
+    for node in nodes:
+        taker.change_to(node)
+        before = len(taker.found.storages)
+        try:
+            for frame in listing(node):
+                taker.take(frame)
+            if len(taker.found.storages) == before:
+                raise RecorderMisbehaved("the disk holds no file system that can be read")
+        except RecorderMisbehaved as error:
+            taker.found.trouble.insert(0, error.what)
+    if not taker.found.storages:
+        raise RecorderMisbehaved(taker.found.trouble[0])
+    return taker.found
 
 
 def labels(node: BlockNode, encoding: str) -> tuple[str, ...]:
@@ -85,18 +90,19 @@ def labels(node: BlockNode, encoding: str) -> tuple[str, ...]:
 class _Taker:
     """Takes the frames of a listing in, and believes none of them."""
 
-    def __init__(
-        self, node: BlockNode, choice: Choice, encoding: str, wanted: Container[str]
-    ) -> None:
+    def __init__(self, choice: Choice, encoding: str, wanted: Container[str]) -> None:
         self.found = Survey()
-        self._node = node
         self._choice = choice
         self._encoding = encoding
         self._wanted = wanted
         self._taken: Taken = {}
         self._entries_told = self._name_bytes = self._run_bytes = 0
-        self._runs = b""
+        self._runs = bytearray()
         self._folders: dict[int, str] = {}
+
+    def change_to(self, node: BlockNode) -> None:
+        """What is told from now on lies on this disk."""
+        self._node, self._runs, self._folders = node, bytearray(), {}
 
     def take(self, frame: object) -> None:
         match frame:
@@ -105,10 +111,12 @@ class _Taker:
             case Trouble(folder, what):
                 place = self._folders.get(folder) or "its root folder"
                 self._complain(printable(f"{place.rstrip('/')} {what}"[:_WORDS]))
+            case Failure():
+                self._complain("the disk cannot be read everywhere")
             case Runs(runs):
                 self._count_runs(runs)
                 self._runs += runs
-            case Folder() | File() if not self.found.storages:
+            case Folder() | File() if not self._folders:
                 raise RecorderMisbehaved("the reader of the volume tells files of no volume")
             case Folder():
                 self._folder(frame)
@@ -154,7 +162,7 @@ class _Taker:
     def _file(self, file: File) -> None:
         self._count(file.name)
         self._count_runs(file.runs)
-        runs, self._runs = self._runs + file.runs, b""
+        runs, self._runs = bytes(self._runs + file.runs), bytearray()
         folder = self._folders.get(file.folder)
         if folder is None:
             raise RecorderMisbehaved("the reader of the volume tells a file in no folder")
@@ -167,7 +175,7 @@ class _Taker:
             return
         held = self._held(file, runs, own, path)
         if held and wanted:
-            self.found.files[path.lower()] = held
+            self.found.files.setdefault(path.lower(), held)
         if held and taken:
             self._clip(held, bounded(path), recorded(file, own, local=self._facts.boot is not None))
 
@@ -177,7 +185,7 @@ class _Taker:
             self._complain(f"{printable(path)} claims {file.size} bytes")
             return None
         if self._kind not in _CHAINED:
-            return Held(self._start, file.entry, file.size, None)
+            return Held(self._node, self._start, file.entry, file.size, None)
         inside = sum(
             length
             for place, length in RUN.iter_unpack(runs)
@@ -188,7 +196,7 @@ class _Taker:
             return None
         if isinstance(own, ExfatEntry) and own.valid < file.size == own.size:
             runs = _written(runs, own.valid, file.size)
-        return Held(self._start, file.entry, file.size, runs)
+        return Held(self._node, self._start, file.entry, file.size, runs)
 
     def _clip(self, held: Held, path: str, when: str) -> None:
         path = own_path((path, held.size, when), self._taken)

@@ -1,4 +1,4 @@
-"""Pull a recorder's folder into a spool: through a simulated USB, or straight from its files."""
+"""Pull a recorder into a spool: through a simulated USB, from an image, or straight from files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agent.link.usb import UsbBus
 from agent.model import Clip, ClockReading, Health, Identity
 from agent.offload.pull import Offload
 from agent.recorder.base import Recorder
-from agent.recorder.registry import open_recorder
+from agent.recorder.mtp.recorder import open_mtp
 from agent.spool.files import Spool
 from agent.spool.ledger import Ledger
 from agent.spool.recovery import open_ledger, recover
@@ -25,6 +25,7 @@ from hwsim.faces.ptp import PtpFace
 from hwsim.ports.usb_memory import MemoryBus
 from tests.bench.cost import Failed
 from tests.bench.worker import Stopwatch
+from tests.contracts.volume import opened
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,7 +35,7 @@ LEDGER_VERBS = ("begin_contact", "find", "see", "see_all", "spooled")
 
 
 def pull(source: str, state: str, via: str, digests: list[str]) -> dict[str, Any]:
-    """Pull everything below `source` into a new spool in `state`; `via` is "usb" or "files".
+    """Pull everything of `source` into a new spool in `state`; `via` is "usb", "files" or "image".
 
     Measured from opening the recorder until its last clip is committed. `ledger` is the CPU time
     of that within the ledger.
@@ -43,8 +44,9 @@ def pull(source: str, state: str, via: str, digests: list[str]) -> dict[str, Any
     spool = new_spool(Path(state), ledger, frozenset(digests))
     recover(spool)
     within = _timed(ledger)
+    machine = Path(state, "machine")
     watch = Stopwatch()
-    recorder = _over_usb(Path(source)) if via == "usb" else FolderRecorder(Path(source))
+    recorder = _opened(Path(source), via, machine)
     identity = recorder.identify()
     contact = ledger.begin_contact("1", identity, recorder.health(), recorder.clock())
     done = Offload(spool, ledger).pull(recorder, identity, "1", contact, stop=threading.Event())
@@ -69,12 +71,18 @@ def new_spool(state: Path, ledger: Ledger, digests: frozenset[str]) -> Spool:
     )
 
 
+def _opened(source: Path, via: str, machine: Path) -> Recorder:
+    if via == "image":
+        return opened(machine, source)
+    return _over_usb(source) if via == "usb" else FolderRecorder(source)
+
+
 def _over_usb(source: Path) -> Recorder:
     memory = MemoryBus()
     memory.plug("1-1.1", PtpFace(Body.from_folder(source, clock=SystemClock())))
     bus = UsbBus(memory)
     (device,) = bus.list_devices()
-    return open_recorder(bus, device, SystemClock())
+    return open_mtp(bus, device, SystemClock())
 
 
 def _timed(ledger: Ledger) -> list[float]:

@@ -1,0 +1,117 @@
+"""A disk's block node, opened for reading only."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import NoReturn
+
+from agent.errors import RecorderBusy, RecorderGone, RecorderMisbehaved
+from agent.link.attached import Disk
+
+_GONE = frozenset(
+    {errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.ENOENT, errno.ENOTCONN, errno.ESHUTDOWN}
+)
+_DENIED = (errno.EACCES, errno.EPERM)
+
+
+class BlockNode:
+    """`present` raises `RecorderGone` where the disk is no longer in its port.
+
+    With O_EXCL the kernel gives a block device to nobody who mounts it, and refuses one that is
+    mounted (open(2)): so nobody writes to it while it is read. Raises `RecorderGone` and
+    `RecorderBusy` when opened.
+    """
+
+    def __init__(self, disk: Disk, present: Callable[[], object]) -> None:
+        self._disk = disk
+        self._present = present
+        self._descriptor: int | None = None
+        try:
+            self._descriptor = os.open(disk.node, os.O_RDONLY | os.O_CLOEXEC | os.O_EXCL)
+            self._facts = os.fstat(self._descriptor)
+            self.size = os.lseek(self._descriptor, 0, os.SEEK_END)
+            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        except OSError as error:
+            self.close()
+            self._raise_for_denied(error)
+            raise self._gone(error) from error
+        if not self.size:
+            self.close()
+            raise RecorderGone(f"port {disk.port}: no card is in it")
+
+    def fileno(self) -> int:
+        """The descriptor. Raises `RecorderGone` once closed."""
+        if self._descriptor is None:
+            raise RecorderGone(f"port {self._disk.port}: the disk was closed")
+        return self._descriptor
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Exactly `size` bytes from `offset`.
+
+        Raises `RecorderGone` when it was unplugged, `RecorderMisbehaved` where the medium cannot be
+        read there although the disk still is.
+        """
+        self._look()
+        descriptor = self.fileno()
+        try:
+            data = os.pread(descriptor, size, offset)
+            while len(data) < size and (
+                more := os.pread(descriptor, size - len(data), offset + len(data))
+            ):
+                data += more
+        except OSError as error:
+            self._raise_for(error, offset)
+        if len(data) < size:
+            self.check()
+            raise RecorderGone(f"port {self._disk.port}: the disk ends before its end")
+        return data
+
+    def check(self) -> None:
+        """Raises `RecorderGone` where the disk is no longer there, or another one stands there."""
+        self._look()
+        self._present()
+
+    def _look(self) -> None:
+        """What the node itself shows; cheap enough for every reading."""
+        descriptor = self.fileno()
+        try:
+            now = self._disk.node.stat()
+            size = os.lseek(descriptor, 0, os.SEEK_END)
+        except OSError as error:
+            raise self._gone(error) from error
+        same = (now.st_dev, now.st_ino, now.st_rdev)
+        if same != (self._facts.st_dev, self._facts.st_ino, self._facts.st_rdev):
+            raise RecorderGone(f"port {self._disk.port}: another disk is in its place")
+        if size != self.size:
+            raise RecorderGone(f"port {self._disk.port}: the disk is gone")
+
+    def close(self) -> None:
+        """Safe at any time."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _raise_for(self, error: OSError, offset: int) -> NoReturn:
+        if error.errno in _GONE:
+            raise self._gone(error) from error
+        self.check()
+        raise RecorderMisbehaved(
+            f"the disk cannot be read at byte {offset} ({error.strerror})"
+        ) from error
+
+    def _raise_for_denied(self, error: OSError) -> None:
+        if error.errno == errno.EBUSY:
+            raise RecorderBusy(
+                f"port {self._disk.port}: another program holds the disk",
+                do="unmount it; a desktop mounts whatever is plugged in",
+            ) from error
+        if error.errno in _DENIED:
+            raise RecorderBusy(
+                f"port {self._disk.port}: this program may not open the disk",
+                do="if it stays so, install the udev rules",
+            ) from error
+
+    def _gone(self, error: OSError) -> RecorderGone:
+        return RecorderGone(f"port {self._disk.port}: the disk is gone ({error.strerror})")
