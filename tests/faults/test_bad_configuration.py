@@ -46,7 +46,7 @@ def assert_says(done: subprocess.CompletedProcess[str], status: int, words: str)
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("[dock]", "[dock", "it.toml: "),
+        ("[dock]", "[dock", "it.toml:2: "),
         ("[dock]", "[dock]\nnmae = 1", "it.toml:3: dock.nmae: unknown key"),
         ('id = "dock-1"', "", "dock.id: is missing"),
         ('id = "dock-1"', 'id = "a/b"', "it.toml:3: dock.id"),
@@ -64,7 +64,7 @@ def test_a_dock_does_not_start(old: str, new: str, words: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("[archive]", "[archive", "it.toml: "),
+        ("[archive]", "[archive", "it.toml:2: "),
         ('id = "county"', "id = 7", "it.toml:3: archive.id"),
         ('id = "county"', 'id = "county"\nwindow = "1 MiB"', "window"),
         ("[archive]", '[docks]\nd = "ed25519:xyz"\n[archive]', "docks.d"),

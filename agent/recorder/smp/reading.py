@@ -85,7 +85,7 @@ class Reader:
     def _gathered(self, path: str, length: int, offset: int, size: int) -> bytes:
         kept, begin, data = self._ahead
         skip = offset - begin
-        data = data[skip:] if 0 <= skip <= len(data) else b""
+        data = data[skip:] if kept == path and 0 <= skip <= len(data) else b""
         pieces, have = [data], len(data)
         while have < size:
             piece = self._piece(path, offset + have)

@@ -155,7 +155,8 @@ class Session:
 
     def _send(self, request: Request[R], wait: float) -> float:
         """Send it behind a line end, which closes whatever line the recorder took for begun; how
-        many seconds the line needs for that."""
+        many seconds the line needs for that.
+        """
         self._packets.drop()
         self._sequence = (self._sequence + 1) % 256
         self._sent[self._sequence] = self._clock.monotonic()
