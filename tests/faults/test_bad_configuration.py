@@ -54,7 +54,7 @@ def assert_says(done: subprocess.CompletedProcess[str], status: int, words: str)
         ("[archive]", '[spool]\nquota = "much"\n[archive]', "a size is a text such as"),
         ("[archive]", "[spool]\nhold_hours = -1\n[archive]", "spool.hold_hours"),
         ("[archive]", '[broker]\npassword_file = "/nowhere"\n[archive]', "/nowhere: no such file"),
-        ("[archive]", "[archive]\n\N{REPLACEMENT CHARACTER} = \x00", "it.toml: "),
+        ("[archive]", "[archive]\n\N{REPLACEMENT CHARACTER} = \x00", "it.toml:8: "),
     ],
 )
 def test_a_dock_does_not_start(old: str, new: str, words: str, tmp_path: Path) -> None:
