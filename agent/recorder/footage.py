@@ -1,16 +1,23 @@
-"""Which files are footage by name and place, and under which path each is known. Pure."""
+"""Which files are footage by name and place, and under which path each is known."""
 
 from __future__ import annotations
 
+import logging
 import re
+from collections import Counter
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 from blake3 import blake3
 
+from agent.model import printable
 from agent.recorder.profiles.model import Clips
 
+log = logging.getLogger(__name__)
+
+_KINDS, _KIND_LENGTH = 16, 16
+"""How many extensions are named in the log, and how much of each."""
 PATH_LIMIT = 2048
 """Characters; a longer path is cut to its name behind a digest of the whole."""
 SIZE_LIMIT = 1 << 63
@@ -124,3 +131,29 @@ def _numbered(path: str, number: int) -> str:
     stem, dot, extension = name.rpartition(".")
     name = f"{stem}~{number}{dot}{extension}" if stem else f"{name}~{number}"
     return f"{folder}{slash}{name}"
+
+
+class Left:
+    """What a listing leaves on the recorder, so that no format is passed over unseen."""
+
+    def __init__(self) -> None:
+        self._kinds: Counter[str] = Counter()
+        self._footage = 0
+
+    def add(self, name: str) -> None:
+        """One file by its name; its extension is counted."""
+        kind = name.rpartition(".")[2].lower()[:_KIND_LENGTH]
+        self._kinds[kind if kind in self._kinds or len(self._kinds) < _KINDS else "others"] += 1
+        self._footage += told_by_name(name.lower()) is True
+
+    def tell(self) -> None:
+        """Say it in the log: as a warning where names say that it is footage."""
+        if self._kinds:
+            kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self._kinds.items()))
+            log.info("%d files are left as no footage: %s", self._kinds.total(), printable(kinds))
+        if self._footage:
+            log.warning(
+                "%d files that are footage by their names are left on the recorder: the [clips] "
+                "of its profile does not take them",
+                self._footage,
+            )

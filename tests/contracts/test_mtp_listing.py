@@ -251,7 +251,7 @@ def test_no_format_of_a_real_recorder_is_passed_over(extension: str, code: int) 
 
 
 def test_what_is_left_on_the_recorder_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "agent.recorder.mtp")
+    caplog.set_level("INFO", "agent.recorder.footage")
     assert list(dock_mtp(small_body()).recorder.clips())
     assert "2 files are left as no footage: log 1, thm 1" in caplog.text
 

@@ -9,7 +9,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -37,6 +37,8 @@ LIST_SECONDS = 180.0
 LIST_CPU_SECONDS = 60
 READ_CPU_SECONDS = 600
 BURIAL_SECONDS = 5.0
+LOOK_SECONDS = 0.5
+"""How often who waits for a child looks whether the disk is still there."""
 AT_ONCE = 3
 """Children that list at the same time, so that sixteen bays together stay small."""
 _PIPE_BYTES = 64 * 1024
@@ -58,11 +60,22 @@ def listing(node: BlockNode, *, files: bool = True) -> Iterator[Frame]:
     no room for a child.
     """
     what = "files" if files else "volumes"
-    with _turns, _child(node, LIST_CPU_SECONDS, what) as frames:
+    with _turn(node), _child(node, LIST_CPU_SECONDS, what) as frames:
         for frame in frames.until(time.monotonic() + LIST_SECONDS):
             if isinstance(frame, Failure):
                 node.check()
             yield frame
+
+
+@contextmanager
+def _turn(node: BlockNode) -> Iterator[None]:
+    """One of the `AT_ONCE`. Raises `RecorderGone` where the contact ends while it is waited for."""
+    while not _turns.acquire(timeout=LOOK_SECONDS):
+        node.check()
+    try:
+        yield
+    finally:
+        _turns.release()
 
 
 def content(
@@ -92,7 +105,8 @@ def _child(node: BlockNode, cpu_seconds: int, *what: int | str) -> Iterator[_Fra
     command = [sys.executable, "-I", "-S", "-c", _START, *_homes(), *map(str, facts)]
     process = _started(command, node.fileno())
     try:
-        yield _Frames(process, process.stdout.fileno() if process.stdout else -1)
+        pipe = process.stdout.fileno() if process.stdout else -1
+        yield _Frames(process, pipe, node.check)
     finally:
         process.kill()
         _buried(process)
@@ -133,9 +147,16 @@ def _homes() -> tuple[str, str]:
 class _Frames:
     """The frames of one child."""
 
-    def __init__(self, process: subprocess.Popen[bytes], pipe: int) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        pipe: int,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`check` raises `RecorderGone` where nobody waits for this child any more."""
         self._process = process
         self._pipe = pipe
+        self._check = check
         self._held = bytearray()
 
     def until(self, deadline: float | None) -> Iterator[Frame]:
@@ -163,7 +184,12 @@ class _Frames:
         patience = SILENCE_SECONDS
         if deadline is not None:
             patience = min(patience, deadline - time.monotonic())
-        if patience <= 0 or not select.select([self._pipe], [], [], patience)[0]:
+        end = time.monotonic() + patience
+        while (left := end - time.monotonic()) > 0:
+            if select.select([self._pipe], [], [], min(left, LOOK_SECONDS))[0]:
+                break
+            self._check()
+        else:
             raise RecorderMisbehaved("the volume takes too long to read; it may be damaged")
         if data := os.read(self._pipe, _PIPE_BYTES):
             return data

@@ -19,6 +19,8 @@ DATA_BYTES = 1024 * 1024
 NAME_LIMIT = 4096
 """Bytes; FAT's longest name has 255 units of UTF-16."""
 RUNS_IN_FRAME = 2048
+DISK = 0xFFFFFFFF
+"""In the place of a folder's number: the disk as a whole."""
 RUN = struct.Struct(">QQ")
 """Place on the disk and length, both in bytes."""
 
@@ -70,7 +72,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something in a folder that could not be listed."""
+    """Something in a folder that could not be listed, or on the disk (`DISK`)."""
 
     folder: int
     what: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -14,6 +16,8 @@ _GONE = frozenset(
     {errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.ENOENT, errno.ENOTCONN, errno.ESHUTDOWN}
 )
 _DENIED = (errno.EACCES, errno.EPERM)
+_BLKGETDISKSEQ = 0x80081280
+"""`_IOR(0x12, 128, __u64)`, Linux `include/uapi/linux/fs.h`."""
 
 
 class BlockNode:
@@ -31,6 +35,7 @@ class BlockNode:
         try:
             self._descriptor = os.open(disk.node, os.O_RDONLY | os.O_CLOEXEC | os.O_EXCL)
             self._facts = os.fstat(self._descriptor)
+            self._sequence = _sequence(self._descriptor)
             self.size = os.lseek(self._descriptor, 0, os.SEEK_END)
             os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         except OSError as error:
@@ -86,6 +91,8 @@ class BlockNode:
             raise RecorderGone(f"port {self._disk.port}: another disk is in its place")
         if size != self.size:
             raise RecorderGone(f"port {self._disk.port}: the disk is gone")
+        if _sequence(descriptor) != self._sequence:
+            raise RecorderGone(f"port {self._disk.port}: another card is in it")
 
     def close(self) -> None:
         """Safe at any time."""
@@ -115,3 +122,13 @@ class BlockNode:
 
     def _gone(self, error: OSError) -> RecorderGone:
         return RecorderGone(f"port {self._disk.port}: the disk is gone ({error.strerror})")
+
+
+def _sequence(descriptor: int) -> int | None:
+    """The kernel's count of disks and cards, new with every card that is put into a reader; of
+    equal size in the same node, nothing else tells two of them apart. None where it counts none.
+    """
+    try:
+        return int.from_bytes(fcntl.ioctl(descriptor, _BLKGETDISKSEQ, bytes(8)), sys.byteorder)
+    except OSError:  # no block device, or a kernel before 5.15
+        return None

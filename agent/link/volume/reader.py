@@ -7,28 +7,34 @@ times come out as they stand.
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-import pytsk3
-
+from agent.link.volume import census
+from agent.link.volume.disk import (
+    FILLER,
+    FOLDER,
+    KINDS,
+    REGULAR,
+    UNUSED,
+    Disk,
+    file_systems,
+    opened,
+    tell,
+)
 from agent.link.volume.frames import (
     DATA_BYTES,
     RUN,
     RUNS_IN_FRAME,
     Data,
     End,
-    Failure,
     File,
     Folder,
-    Frame,
     Runs,
     Trouble,
     Volume,
-    encode,
 )
 
 MEMORY = 48 * 1024 * 1024
@@ -36,118 +42,21 @@ MEMORY = 48 * 1024 * 1024
 DEPTH_LIMIT = 64
 _FIRST_OF_NTFS = 24
 """NTFS's own files have lower numbers."""
-_KINDS = {
-    pytsk3.TSK_FS_TYPE_FAT12: "fat",
-    pytsk3.TSK_FS_TYPE_FAT16: "fat",
-    pytsk3.TSK_FS_TYPE_FAT32: "fat",
-    pytsk3.TSK_FS_TYPE_EXFAT: "exfat",
-    pytsk3.TSK_FS_TYPE_NTFS: "ntfs",
-    pytsk3.TSK_FS_TYPE_EXT2: "ext",
-    pytsk3.TSK_FS_TYPE_EXT3: "ext",
-    pytsk3.TSK_FS_TYPE_EXT4: "ext",
-}
 _CHAINED = ("fat", "exfat")
 """Kinds of which a file's bytes are just its clusters; others have holes, packed and tiny files."""
-_TABLES = (pytsk3.TSK_VS_TYPE_DETECT, pytsk3.TSK_VS_TYPE_GPT, pytsk3.TSK_VS_TYPE_DOS)
-_SYSTEMS = (pytsk3.TSK_FS_TYPE_DETECT, pytsk3.TSK_FS_TYPE_FAT_DETECT)
-"""Where remains of an older file system let the library doubt, it is asked for FAT."""
-
-
-class _Disk(pytsk3.Img_Info):  # type: ignore[misc]
-    """The descriptor as the library reads it; `error` is the number of the last error, if any."""
-
-    def __init__(self, descriptor: int, size: int) -> None:
-        self._descriptor = descriptor
-        self._size = size
-        self.error: int | None = None
-        self._failed = range(0)
-        super().__init__(url="", type=pytsk3.TSK_IMG_TYPE_EXTERNAL)
-
-    def get_size(self) -> int:
-        return self._size
-
-    def read(self, offset: int, length: int) -> bytes:
-        """An exception would not pass through the library, so an error is kept for later; unless
-        the library, which reads ahead, then gets the part that it needs.
-        """
-        wanted = min(length, self._size - offset)
-        if wanted <= 0:
-            return b""
-        number: int | None = 0
-        try:
-            data = os.pread(self._descriptor, wanted, offset)
-        except OSError as error:
-            data, number = b"", error.errno
-        if len(data) < wanted:
-            self.error, self._failed = number, range(offset, offset + wanted)
-        elif offset in self._failed and offset + wanted <= self._failed.stop:
-            self.error, self._failed = None, range(0)
-        return data
-
-    def tell_failure(self) -> None:
-        """If the descriptor gave an error, the parent looks whether the disk is still there."""
-        if self.error is not None:
-            _tell(Failure(self.error))
-            self.error = None
-
-    def close(self) -> None:
-        """The descriptor is the parent's."""
-
-
-def _tell(frame: Frame) -> None:
-    sys.stdout.buffer.write(encode(frame))
-
-
-def _file_systems(disk: _Disk) -> Iterator[tuple[int, Any]]:
-    """Where each begins, and it. Partitions come before a file system without a table, since the
-    remains of one may still lie before the first partition."""
-    found = False
-    for start in _partitions(disk):
-        if system := _opened(disk, start):
-            found = True
-            yield start, system
-    if not found and (system := _opened(disk, 0)):
-        yield 0, system
-
-
-def _partitions(disk: _Disk) -> list[int]:
-    for table in _TABLES:
-        try:
-            volumes = pytsk3.Volume_Info(disk, table)
-            return [
-                int(part.start) * int(volumes.info.block_size)
-                for part in volumes
-                if int(part.flags) & pytsk3.TSK_VS_PART_FLAG_ALLOC
-            ]
-        except OSError:
-            continue
-    return []
-
-
-def _opened(disk: _Disk, start: int) -> Any:
-    """The file system at `start`, or None. Where one is found, it does not matter what could not
-    be read in looking for others.
-    """
-    for kind in _SYSTEMS:
-        try:
-            system = pytsk3.FS_Info(disk, offset=start, type=kind)
-        except OSError:
-            continue
-        disk.error = None
-        return system
-    disk.tell_failure()
-    return None
+_FOLDER_LIMIT = 16 * 1024 * 1024
+"""Bytes of one folder that are counted."""
 
 
 class _Lister:
     """Tells everything of one file system, each directory entry once, however often it is met."""
 
-    def __init__(self, disk: _Disk, start: int, system: Any) -> None:
+    def __init__(self, disk: Disk, start: int, system: Any) -> None:
         self._disk = disk
         self._start = start
         self._system = system
         self._block = int(system.info.block_size)
-        self._kind = _KINDS.get(system.info.ftype, "other")
+        self._kind = KINDS.get(system.info.ftype, "other")
         self._met: set[int] = set()
         self._folders = 0
         self._waiting: list[tuple[int, int, int]] = []
@@ -156,7 +65,7 @@ class _Lister:
         info = self._system.info
         size = int(info.block_count) * self._block
         serial = bytes(info.fs_id[: info.fs_id_used])
-        _tell(Volume(self._start, size, self._kind, serial))
+        tell(Volume(self._start, size, self._kind, serial))
 
     def tell_files(self) -> None:
         self._waiting.append((0, int(self._system.info.root_inum), 0))
@@ -164,34 +73,56 @@ class _Lister:
             self._folder(*self._waiting.pop())
 
     def _folder(self, number: int, entry: int, depth: int) -> None:
+        told = 0
         try:
             for file in self._system.open_dir(inode=entry):
-                self._one(file, number, depth)
+                told += self._one(file, number, depth)
+            if (missing := self._counted(entry) - told) > 0:
+                tell(Trouble(number, f"has {missing} entries that cannot be read"))
         except OSError as error:
-            _tell(Trouble(number, f"cannot be read ({_reason(error)})"))
+            tell(Trouble(number, f"cannot be read ({_reason(error)})"))
         self._disk.tell_failure()
 
-    def _one(self, file: Any, folder: int, depth: int) -> None:
+    def _counted(self, entry: int) -> int:
+        """How many files and folders the folder's own bytes speak of."""
+        if self._kind not in _CHAINED:
+            return 0
+        folder = self._system.open_meta(entry)
+        size = min(int(folder.info.meta.size), _FOLDER_LIMIT)
+        steps = range(0, size, RUNS_IN_FRAME * 32)
+        return census.count(
+            (folder.read_random(at, min(RUNS_IN_FRAME * 32, size - at)) for at in steps),
+            self._kind,
+        )
+
+    def _one(self, file: Any, folder: int, depth: int) -> bool:
+        """Tell of a file or a folder; whether it is one that the count of its folder has, too."""
         name, meta = file.info.name, file.info.meta
-        unused = int(name.flags) & pytsk3.TSK_FS_NAME_FLAG_UNALLOC
-        if meta is None or unused or name.name in (None, b".", b".."):
-            return
+        unused = int(name.flags) & UNUSED
+        if unused or name.name in (None, b".", b".."):
+            return False
+        if meta is None:
+            tell(Trouble(folder, "has an entry that leads nowhere"))
+            return True
         entry = int(name.meta_addr)
         if entry in self._met or (self._kind == "ntfs" and entry < _FIRST_OF_NTFS):
-            return
-        if meta.type == pytsk3.TSK_FS_META_TYPE_DIR:
+            return True
+        if meta.type == FOLDER:
             self._met.add(entry)
             self._subfolder(name, entry, folder, depth)
-        elif meta.type == pytsk3.TSK_FS_META_TYPE_REG:
+        elif meta.type == REGULAR:
             self._met.add(entry)
             self._file(file, entry, folder)
+        else:
+            return False
+        return census.is_counted(name.name)
 
     def _subfolder(self, name: Any, entry: int, folder: int, depth: int) -> None:
         if depth >= DEPTH_LIMIT:
-            _tell(Trouble(folder, f"lies more than {DEPTH_LIMIT} folders deep"))
+            tell(Trouble(folder, f"lies more than {DEPTH_LIMIT} folders deep"))
             return
         self._folders += 1
-        _tell(Folder(self._folders, folder, not name.shrt_name, entry, name.name))
+        tell(Folder(self._folders, folder, not name.shrt_name, entry, name.name))
         self._waiting.append((self._folders, entry, depth + 1))
 
     def _file(self, file: Any, entry: int, folder: int) -> None:
@@ -200,10 +131,10 @@ class _Lister:
         runs = self._runs(file, size) if self._kind in _CHAINED else b""
         step = RUNS_IN_FRAME * RUN.size
         while len(runs) > step:
-            _tell(Runs(runs[:step]))
+            tell(Runs(runs[:step]))
             runs = runs[step:]
         short = not name.shrt_name
-        _tell(File(folder, short, entry, size, int(meta.mtime), runs, name.name))
+        tell(File(folder, short, entry, size, int(meta.mtime), runs, name.name))
 
     def _runs(self, file: Any, size: int) -> bytes:
         """Where the first `size` bytes lie, neighbours joined; fewer where the chain breaks."""
@@ -231,13 +162,13 @@ def _reason(error: OSError) -> str:
 def _clusters(file: Any) -> Iterator[Any]:
     """The runs of a file's content, up to what the library could not find."""
     for run in next(iter(file), ()):
-        if int(run.flags) & pytsk3.TSK_FS_ATTR_RUN_FLAG_FILLER:
+        if int(run.flags) & FILLER:
             return
         yield run
 
 
-def _list(disk: _Disk, *, whole: bool) -> None:
-    for start, system in _file_systems(disk):
+def _list(disk: Disk, *, whole: bool) -> None:
+    for start, system in file_systems(disk):
         lister = _Lister(disk, start, system)
         lister.tell_volume()
         if whole:
@@ -245,16 +176,16 @@ def _list(disk: _Disk, *, whole: bool) -> None:
     disk.tell_failure()
 
 
-def _read(disk: _Disk, start: int, entry: int, at: int, end: int) -> None:
+def _read(disk: Disk, start: int, entry: int, at: int, end: int) -> None:
     """A file's bytes from `at` to `end`, in frames of `DATA_BYTES`."""
-    system = _opened(disk, start)
+    system = opened(disk, start)
     file = system.open_meta(entry)
     while at < end:
         data = file.read_random(at, min(DATA_BYTES, end - at))
         disk.tell_failure()
         if not data:
             break
-        _tell(Data(data))
+        tell(Data(data))
         at += len(data)
 
 
@@ -277,11 +208,11 @@ def main(arguments: list[str]) -> None:
     content."""
     descriptor, size, cpu_seconds = map(int, arguments[:3])
     _confine(cpu_seconds)
-    disk = _Disk(descriptor, size)
+    disk = Disk(descriptor, size)
     match arguments[3:]:
         case ["volumes" | "files" as what]:
             _list(disk, whole=what == "files")
         case place:
             _read(disk, *map(int, place))
-    _tell(End())
+    tell(End())
     sys.stdout.buffer.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -12,6 +11,7 @@ from agent.errors import Malformed, RecorderMisbehaved, RecorderRefused
 from agent.link.usb import UsbBus, UsbLink
 from agent.link.usb_facts import UsbDevice
 from agent.model import Clip, ClockReading, Health, Identity, Storage, printable
+from agent.recorder.footage import Left
 from agent.recorder.mtp.answers import Answer, complaint
 from agent.recorder.mtp.clips import Listed, is_footage, iter_listed
 from agent.recorder.mtp.objects import Finder, decoded
@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 
 _DATASET_LIMIT = 16 * 1024
 _STORAGE_LIMIT = 64
-_KINDS = 16
-_KIND_LENGTH = 16
 _NO_MEDIUM = 0x0000FFFF
 """A storage id whose lower half is zero is a slot without a medium (PIMA 15740)."""
 
@@ -225,12 +223,11 @@ class MtpRecorder:
 
 
 def _tell_what_is_left(objects: Iterable[ObjectInfo]) -> None:
-    """Let the log name what is not taken, by extension, so that no format is passed over unseen."""
-    left = [info for info in objects if info.format != ASSOCIATION and not is_footage(info)]
-    kinds = Counter(info.name.rpartition(".")[2].lower()[:_KIND_LENGTH] for info in left)
-    if kinds:
-        common = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())[:_KINDS])
-        log.info("%d files are left as no footage: %s", len(left), printable(common))
+    left = Left()
+    for info in objects:
+        if info.format != ASSOCIATION and not is_footage(info):
+            left.add(info.name)
+    left.tell()
 
 
 def _check_refused(doing: str, answer: Answer) -> None:

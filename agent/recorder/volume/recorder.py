@@ -29,10 +29,12 @@ def open_disk(site: Site) -> VolumeRecorder:
 
 def open_volume(site: Site, disk: Disk) -> VolumeRecorder:
     """Open a disk for reading, and the others that its port shows: a recorder with memory of its
-    own and a card is two. Raises `RecorderGone` and `RecorderBusy`.
+    own and a card is two. They are read in the order in which they came, whichever could be opened
+    first: numbers of equal names, and whose disk it is, depend on it. Raises `RecorderGone` and
+    `RecorderBusy`.
     """
-    others = (other for other in site.plug.now().disks if other != disk)
-    return VolumeRecorder(site, (disk, *others))
+    disks = {disk, *site.plug.now().disks}
+    return VolumeRecorder(site, tuple(sorted(disks, key=lambda each: each.sequence)))
 
 
 class VolumeRecorder:
@@ -128,6 +130,7 @@ class VolumeRecorder:
                 if source.startswith(_FILE)
             }
             self._found = survey(self._nodes, Choice(profile.clips), profile.encoding, paths)
+            self._found.left.tell()
         return self._found
 
     def _serial(self, source: str) -> str:

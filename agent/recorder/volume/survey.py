@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from agent.errors import RecorderMisbehaved
 from agent.link.volume.child import listing
-from agent.link.volume.frames import RUN, Failure, File, Folder, Runs, Trouble, Volume
+from agent.link.volume.frames import DISK, RUN, Failure, File, Folder, Runs, Trouble, Volume
 from agent.link.volume.node import BlockNode
 from agent.model import Clip, Storage, printable
-from agent.recorder.footage import SIZE_LIMIT, Choice, Taken, bounded, own_path
+from agent.recorder.footage import SIZE_LIMIT, Choice, Left, Taken, bounded, own_path
 from agent.recorder.volume.entries import Entries, recorded
 from agent.recorder.volume.facts import facts_of
 from agent.wire.volume.entries import ExfatEntry, VolumeEntry
@@ -52,6 +52,7 @@ class Survey:
     clips: dict[Clip, Held] = field(default_factory=dict)
     files: dict[str, Held] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
+    left: Left = field(default_factory=Left)
 
 
 def survey(
@@ -110,6 +111,7 @@ class _Taker:
                 self._volume(frame)
             case Trouble(folder, what):
                 place = self._folders.get(folder) or "its root folder"
+                place = "the disk" if folder == DISK else place
                 self._complain(printable(f"{place.rstrip('/')} {what}"[:_WORDS]))
             case Failure():
                 self._complain("the disk cannot be read everywhere")
@@ -171,6 +173,8 @@ class _Taker:
             return
         path = folder + self._own.name(file, own)
         wanted, taken = path.lower() in self._wanted, self._choice.takes(path)
+        if not taken:
+            self.found.left.add(path.rpartition("/")[2])
         if not wanted and not taken:
             return
         held = self._held(file, runs, own, path)
