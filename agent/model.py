@@ -82,9 +82,10 @@ class ClipTime:
 
     `local` is the recorder's own time (naive), from `source` ("name" or "listing"), taken to be in
     a zone `zone_offset` seconds east of UTC. `clock_error` is how far its clock was ahead of ours
-    at the contact by which the clip was judged, in seconds, None where it was not measured. The recording began, or the
-    listing's date was written, between `earliest` and `latest` (UTC): `local` corrected, and the
-    sum of what is uncertain (round trip, resolution, drift) on either side.
+    at the contact by which the clip was judged, in seconds, None where it was not measured. The
+    recording began, or the listing's date was written, between `earliest` and `latest` (UTC):
+    `local` corrected, and the sum of what is uncertain (round trip, resolution, drift) on either
+    side.
     """
 
     local: datetime

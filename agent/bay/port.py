@@ -41,6 +41,19 @@ class Port:
         self._shows: Attached | None = shows
         self._change: _Change | None = None
         self._lost = False
+        self._grown = False
+
+    @property
+    def grown(self) -> bool:
+        """Whether a further disk came since `begin`: whoever opened those before does not have it.
+        A card that is slow to answer comes as a second disk, when the first is already read."""
+        with self._fed:
+            return self._grown
+
+    def begin(self) -> None:
+        """What it shows is about to be opened, all of it."""
+        with self._fed:
+            self._grown = False
 
     @property
     def lost(self) -> bool:
@@ -56,6 +69,8 @@ class Port:
                 self._change.see(shows)
             elif shows is None or before is None or not same_docking(before, shows):
                 self.over.set()
+            elif before.disks and before.disks != shows.disks:
+                self._grown = True
             self._fed.notify_all()
 
     def end(self) -> None:

@@ -10,7 +10,7 @@ from agent.bay.cards import whose_card
 from agent.bay.port import Port
 from agent.bay.practice import Practice
 from agent.bay.status import Doing, Shown
-from agent.errors import RecorderError, RecorderRefused, SpoolFull
+from agent.errors import RecorderError, RecorderMisbehaved, RecorderRefused, SpoolFull
 from agent.model import Clip, ClipFacts, ClockReading, Health, Identity, printable
 from agent.offload.result import Pulled
 from agent.recorder.base import Recorder
@@ -136,11 +136,13 @@ class Session:
         return self._profile.clock.set == "always"
 
     def _set_clock(self, zone: tzinfo | None) -> None:
-        """After its error was measured. A recorder that refuses keeps its clock; no harm done."""
+        """After its error was measured. One that refuses, or answers what nobody knows, keeps its
+        clock; its footage does not wait for that."""
         try:
             self._recorder.set_clock(self._practice.clock.now().astimezone(zone))
-        except RecorderRefused as error:
-            log.warning("bay %s: the clock cannot be set: %s", self._bay, error)
+        except (RecorderRefused, RecorderMisbehaved) as error:
+            words = printable(str(error))
+            log.warning("bay %s: the clock cannot be set: %s", self._bay, words)
 
     def _pull(
         self,
@@ -167,7 +169,7 @@ class Session:
             )
         self._practice.spooled()
         for path, error in pulled.failed:
-            log.warning("bay %s: %s: %s", self._bay, path or "listing", error)
+            log.warning("bay %s: %s: %s", self._bay, path or "listing", printable(str(error)))
         log.info(
             "bay %s: clips pulled %d, known %d, left %d; %d bytes read",
             self._bay,

@@ -37,7 +37,7 @@ class Plug(Protocol):
         ...
 
     def change_to_disk(self, seconds: float, unlock: Callable[[], object]) -> Disk:
-        """Call `unlock`, which tells the recorder to become a disk; wait for its second enumeration.
+        """Call `unlock`, which tells the recorder to become a disk; wait till it enumerates again.
 
         From the call to its end a departure is no unplugging: a recorder may leave before it has
         answered. Raises what `unlock` raises, `RecorderGone` where nothing comes back,

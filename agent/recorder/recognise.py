@@ -1,4 +1,4 @@
-"""Which profile a port's recorder has: by what it shows, and where that is not enough, by asking."""
+"""Which profile a port's recorder has: by what it shows; where that is not enough, by asking."""
 
 from __future__ import annotations
 

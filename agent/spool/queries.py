@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -180,6 +180,11 @@ class Queries:
     def volumes(self, serial: str) -> list[Volume]:
         """Every store that a recorder ever showed, as it was last met there; the newest first."""
         return self._volumes("volume.recorder = ?", [storable(serial)])
+
+    def holders(self, serials: Sequence[str]) -> list[Volume]:
+        """Every store with one of these serial numbers, in whichever recorder it was met."""
+        marks = ", ".join("?" * len(serials))
+        return self._volumes(f"volume.serial IN ({marks})", [storable(each) for each in serials])
 
     def findings(self, limit: int = 1000, *, serial: str | None = None) -> list[Finding]:
         """What changed on recorders between two contacts, the newest first."""

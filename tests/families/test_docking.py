@@ -79,6 +79,18 @@ def test_what_goes_wrong_at_the_unlock_is_said_in_words(
         assert yard.until_doing(PORT, Doing.READY).pulled == 1
 
 
+def test_what_came_back_as_something_else_keeps_its_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also when the dock looks again, and finds what no profile knows."""
+    with hurried(tmp_path, "ambarella-a") as yard:
+        script = quick(SOMETHING_ELSE)
+        yard.make("ambarella-a", PORT, recorder("BC00042", 1), script=script).plug()
+        yard.until_doing(PORT, Doing.TROUBLE)
+        yard.until(lambda: "no profile knows" in caplog.text)
+        assert "came back as" in yard.until_doing(PORT, Doing.TROUBLE).trouble
+
+
 def test_a_disk_that_leaves_and_comes_again_is_not_taken_for_an_unplugging_unseen(
     tmp_path: Path,
 ) -> None:
