@@ -189,6 +189,16 @@ def test_match_looks_at_the_machine(bus: MemoryBus, config: Path) -> None:
     ]
 
 
+def test_match_tells_a_machine_too_what_was_left_out(
+    bus: MemoryBus, config: Path, tmp_path: Path
+) -> None:
+    written(tmp_path / "own", "id = 4\n", "bad.toml")
+    done = invoked("profile", "match", "--json", "--config", str(config))
+    assert isinstance(json.loads(done.stdout), list)
+    assert "left out: " in done.stderr
+    assert "bad.toml:1: id:" in done.stderr
+
+
 def test_a_device_that_cannot_be_asked_is_named_and_the_others_are_shown(
     bus: MemoryBus, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

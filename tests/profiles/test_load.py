@@ -65,6 +65,26 @@ def test_a_fault_is_named_with_its_line(
     assert f"one.toml:{at}: {reason}" in said
 
 
+TAKES_PASSWORD = """
+[control]
+transport = "serial"
+never = ["<any>MKFS<rest>"]
+[control.frame]
+kind = "lines"
+[control.replies]
+ok = ["OK"]
+[[control.probe]]
+send = "AT<cr>"
+[[control.login]]
+send = "PASS <password><cr>"
+[[control.identity]]
+send = "WHO<cr>"
+ok = ["<serial>"]
+[[control.disk]]
+send = "DISK<cr>"
+"""
+
+
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
@@ -79,6 +99,9 @@ def test_a_fault_is_named_with_its_line(
         ('[[names]]\npattern = "(?P<device>.)"\ndate = "%m%d"', "a date needs %Y or %y, %m, %d"),
         ('[[names]]\npattern = "(?P<device>.)"\ntime = "%H%M%Z"', "a time is written with"),
         ('[identity]\nserial = ["mac-address"]', 'one of "usb-serial", "volume-label"'),
+        ('[clips]\nfolders = ["DCIM\\\\100MEDIA"]', 'named from the card\'s root with "/"'),
+        ('[clips]\nfolders = ["DCIM/../REC"]', 'named from the card\'s root with "/"'),
+        (TAKES_PASSWORD, "sends or compares a <password>, and there is no [password]"),
         ('[clips]\nonly = ["a", 7]', "clips.only.1: Input should be a valid string"),
         ('[thresholds]\nfree = "2 GB"', "thresholds.free: a size is a text"),
         ("[thresholds]\nbattery_percent = 101", "less than or equal to 100"),

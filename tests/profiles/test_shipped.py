@@ -14,9 +14,11 @@ from pydantic.fields import FieldInfo
 
 from agent import __version__
 from agent.recorder.profiles.dialect import Control
-from agent.recorder.profiles.load import Loaded, load_profiles, shipped_folder
+from agent.recorder.profiles.load import Loaded, load_profile, load_profiles, shipped_folder
 from agent.recorder.profiles.match import specificity
 from agent.recorder.profiles.model import Profile
+
+from .texts import written as saved
 
 SHIPPED = load_profiles(shipped_folder(), Path("/nowhere"))
 README = (shipped_folder() / "README.md").read_text("utf-8")
@@ -145,3 +147,9 @@ def test_every_key_is_explained_with_its_default(heading: str, kind: type[BaseMo
 def test_every_key_of_control_is_explained_and_no_other() -> None:
     told = {key.rpartition(".")[2] for key in rows("[control]")}
     assert told == keys_of(Control)
+
+
+def test_the_profiles_in_the_readme_are_whole(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+    found = [load_profile(saved(tmp_path, block)) for block in blocks]
+    assert [one.id for one in found] == ["acme-one", "kestrel"]

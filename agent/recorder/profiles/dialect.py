@@ -78,8 +78,8 @@ class Usb(_Table):
     out_value: Word = 0
     in_value: Word = 0
     index: Word = 0
-    out_endpoint: Byte | None = None
-    in_endpoint: Byte | None = None
+    out_endpoint: Annotated[int, Field(ge=0x01, le=0x0F)] | None = None
+    in_endpoint: Annotated[int, Field(ge=0x81, le=0x8F)] | None = None
     """None: those of the first interface that has a bulk pair."""
 
 

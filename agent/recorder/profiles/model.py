@@ -17,6 +17,7 @@ from agent.recorder.profiles.dialect import Control
 from agent.recorder.profiles.values import (
     DateForm,
     DeviceTriple,
+    Folder,
     NamePattern,
     PortName,
     ProfileId,
@@ -36,6 +37,7 @@ MOST = 100
 """Entries in a list of a profile."""
 
 Wildcards = Annotated[list[Wildcard], Field(max_length=MOST)]
+Folders = Annotated[list[Folder], Field(max_length=MOST)]
 
 
 class Table(BaseModel):
@@ -112,7 +114,7 @@ def _need(holds: object, words: str) -> None:
 class Clips(Table):
     """`[clips]`: where footage lies and what counts."""
 
-    folders: Wildcards = []
+    folders: Folders = []
     """Folders that hold footage, by wildcard (`"DCIM/*"`); empty: everywhere."""
     only: Wildcards = []
     """File names that count; empty: everything that is not known to be no footage."""
@@ -276,4 +278,9 @@ class Profile(Table):
         given = self.model_fields_set
         _need(self.driver == "smp" or "smp" not in given, '[smp] is for driver = "smp"')
         _need(by_line or "serial" not in given, "[serial] is for what speaks over a serial line")
+        sends = self.control is not None and self.control.needs_password
+        _need(
+            self.password is not None or not sends,
+            "[control] sends or compares a <password>, and there is no [password]",
+        )
         return self

@@ -79,12 +79,20 @@ def _digits_only(kind: str, needed: tuple[str, ...]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _folder(value: str) -> str:
+    steps = value.strip("/").split("/")
+    if "\\" in value or any(step in ("", ".", "..") for step in steps):
+        raise ValueError('a folder is named from the card\'s root with "/", such as "DCIM/100*"')
+    return value
+
+
 UsbId = Annotated[str, AfterValidator(_usb_id)]
 DeviceTriple = Annotated[str, AfterValidator(_triple)]
 NamePattern = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_name_pattern)]
 """A regular expression over a name, of the kind that `patterns.py` takes."""
 Wildcard = Annotated[str, Field(min_length=1, max_length=200)]
 """As in fnmatch; case does not count."""
+Folder = Annotated[Wildcard, AfterValidator(_folder)]
 ProfileId = Annotated[str, AfterValidator(_id)]
 SecretName = Annotated[str, AfterValidator(_secret_name)]
 SecretText = Annotated[Secret, BeforeValidator(_secret)]
