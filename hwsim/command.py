@@ -51,21 +51,25 @@ _usbip = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    short_help="Simulate recorders that any program can reach.",
+)
 def hwsim() -> None:
     """Simulated recorders, to be connected to like real ones: USB/IP, serial lines, TCP."""
 
 
-@hwsim.command("list")
+@hwsim.command("list", short_help="List the recorders and the scenarios.")
 def list_() -> None:
     """The recorders and the scenarios that there are."""
     for kind in KINDS.values():
         click.echo(f"{kind.name:12} {kind.way:12} {kind.says}")
     for name, path in shipped().items():
-        click.echo(f"scenario {name:20} {read_scenario(path).name}")
+        head, rest = f"scenario {name:14} ", " " * 24
+        click.echo(click.wrap_text(read_scenario(path).name, 80, head, rest))
 
 
-@hwsim.command()
+@hwsim.command(short_help="Plug one recorder in, until interrupted.")
 @click.argument("recorder", type=click.Choice(list(KINDS)))
 @click.option(
     "--folder",
@@ -97,13 +101,15 @@ def run(recorder: str, folder: Path | None, clips: int, size: int, port: str, us
             one.close()
 
 
-@hwsim.command()
+@hwsim.command(short_help="Play a day of recorders from a file.")
 @click.argument("file")
 @click.option("--speed", type=click.FloatRange(0.001, 1e6), default=1.0, show_default=True)
 @_usbip
 def scenario(file: str, speed: float, usbip: int) -> None:
     """Play a day from FILE, or the shipped one of that name, against a served bus."""
     path = shipped().get(file, Path(file))
+    if not path.exists():
+        raise click.UsageError(f"there is no file {file}; shipped are {', '.join(shipped())}")
     day = read_scenario(path)
     click.echo(day.name)
     with _served(usbip) as (hardware, server), stop_on_signals() as stop:

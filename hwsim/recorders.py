@@ -6,7 +6,7 @@
     ...                       # hardware.bus beneath pyusb or USB/IP, hardware.machine as sysfs
     hardware.close()
 
-Whoever needs recorders takes them from here: the command `hwsim`, scenarios, the demo, tests.
+The command `hwsim` and its scenarios take their recorders from here, and so do tests.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ from hwsim.faults import Faults
 from hwsim.media.grown import GrownMp4
 from hwsim.ports.machine import SimulatedMachine
 from hwsim.ports.usb_memory import MemoryBus
-from hwsim.two_phase import Show, TwoPhaseRecorder
+from hwsim.two_phase import Show, TwoPhaseRecorder, image_of
 
 USB, SERIAL, TCP = "USB", "serial line", "TCP"
 STILL_CAMERA = Quirks(operations=PLAIN_PTP, product_id=0x0004)
 
+LABEL = 11
+"""Characters of the longest label that FAT has."""
 SMALLEST = 64 * 1024
 """Bytes in the smallest film."""
 
@@ -55,6 +57,8 @@ class Kind:
     talks: Talks | None
     disk: bool
     password: str = "000000"  # noqa: S105 - printed in every manual
+    serial_is_label: bool = False
+    """Its disk's volume label is its serial number."""
 
 
 KINDS = {
@@ -76,7 +80,7 @@ KINDS = {
         Kind(
             "ambarella-b", "text on bulk endpoints, then a disk", USB,
             lambda who, faults: UsbControl(AmbarellaB(who, faults)), disk=True,
-            password="12345678",  # noqa: S106
+            password="12345678", serial_is_label=True,  # noqa: S106
         ),
         Kind(
             "bc-plus", "BC+ text, then a disk", USB,
@@ -147,8 +151,11 @@ class SimulatedRecorder:
         identity = DiskIdentity(maker=who.body.maker, serial=who.body.serial)
         return TwoPhaseRecorder(
             hardware.bus, hardware.machine, self.port, who, self._control, hardware.folder,
-            disk=identity, live=True,
+            disk=identity, live=True, make=self._image,
         )  # fmt: skip
+
+    def _image(self, path: Path, body: Body) -> Path:
+        return image_of(path, body, body.serial[:LABEL] if self.kind.serial_is_label else None)
 
     @property
     def faults(self) -> Faults:

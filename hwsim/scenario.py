@@ -25,7 +25,7 @@ unplug = true
 [[at]]
 second = 20
 port = "1-1.2"
-fault = "Stall"               # a class of hwsim.faults or hwsim.faces.zfy, for what is plugged here
+fault = "Stall"               # a class of hwsim.faults, hwsim.faces.zfy or .bulk_only
 with = { at = 3, times = 1 }  # optional: its fields; transfers count from the plugging
 
 [[at]]

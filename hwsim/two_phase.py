@@ -14,6 +14,7 @@ row of data.
 from __future__ import annotations
 
 import threading
+import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
@@ -93,7 +94,7 @@ class TwoPhaseRecorder:
         self._recorder, self._control = recorder, control
         self._disk = disk if disk is not None else DiskIdentity()
         self._other = other if other is not None else InertFace(KEYBOARD)
-        self._make = make if make is not None else _image_of
+        self._make = make if make is not None else image_of
         self._live = live
         self._edition = -1
         self._left: deque[tuple[float, Show]] = deque()
@@ -202,5 +203,7 @@ class TwoPhaseRecorder:
         return self.image
 
 
-def _image_of(path: Path, body: Body) -> Path:
-    return make_image(path, body.cards, zone=body.zone)
+def image_of(path: Path, body: Body, label: str | None = None) -> Path:
+    """The body's cards as a disk; each recorder's volume has a serial number of its own."""
+    number = zlib.crc32(body.serial.encode())
+    return make_image(path, body.cards, zone=body.zone, volume_id=number, label=label)

@@ -25,12 +25,12 @@ config_option = click.option(
 )
 
 
-@click.group()
+@click.group(short_help="Receive, verify and store clips, and sign receipts.")
 def archive() -> None:
     """Receive, verify and store clips, and sign receipts."""
 
 
-@archive.command()
+@archive.command(short_help="Run a receiver until SIGTERM.")
 @config_option
 @log_options
 def run(path: Path, log_format: str, log_level: str) -> int:
@@ -57,7 +57,7 @@ def run(path: Path, log_format: str, log_level: str) -> int:
     return stop.exit_code
 
 
-@archive.command()
+@archive.command(short_help="Print the public key that docks pin.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def key(path: Path, *, as_json: bool) -> None:
@@ -73,7 +73,7 @@ def key(path: Path, *, as_json: bool) -> None:
         click.echo(public.text)
 
 
-@archive.command()
+@archive.command(short_help="Compare every stored object with its digest.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def verify(path: Path, *, as_json: bool) -> int:

@@ -29,7 +29,9 @@ Naming: TypeAlias = Callable[[str, list[Bay]], Bay]
 """Makes a bay of a port, given those that were learnt before."""
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    invoke_without_command=True, short_help="Show which port is which bay, and what is in it."
+)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_context
@@ -47,7 +49,7 @@ def bays(ctx: click.Context, path: Path, *, as_json: bool) -> None:
         print_json({"dock": config.dock.id, "running": now is not None, "bays": rows})
         return
     told: list[Table | Text] = [] if now else [Text(f"dock {config.dock.id}: not running")]
-    told.append(_table(rows, SystemClock().now()))
+    told.append(_table(rows, SystemClock().now(), running=now is not None))
     console().print(Group(*told))
 
 
@@ -60,7 +62,7 @@ def _rows(configured: list[Bay], now: Live | None) -> Iterator[Mapping[str, Any]
     yield from occupied.values()
 
 
-def _table(rows: list[Mapping[str, Any]], now: datetime) -> Table:
+def _table(rows: list[Mapping[str, Any]], now: datetime, *, running: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("bay", "port", "since", "what", "does"):
         table.add_column(heading, no_wrap=heading in {"port", "since"})
@@ -70,10 +72,10 @@ def _table(rows: list[Mapping[str, Any]], now: datetime) -> Table:
             shown(row["port"]),
             _since(row.get("since", ""), now),
             shown(_what(row)),
-            shown(bay_words(row)),
+            shown(bay_words(row)) if running else "not known",
         )
     if not rows:
-        table.add_row("no bays are named, and nothing is plugged in")
+        table.add_row(f"no bays are named{', and nothing is plugged in' if running else ''}")
     return table
 
 

@@ -17,17 +17,23 @@ from agent import __version__
 from agent.errors import BodydockError
 
 _COMMANDS = {
-    "run": "agent.cli.run:run",
-    "archive": "agent.cli.archive:archive",
-    "bays": "agent.cli.bays:bays",
-    "status": "agent.cli.status:status",
-    "clips": "agent.cli.clips:clips",
-    "recorders": "agent.cli.recorders:recorders",
-    "key": "agent.cli.run:key",
-    "profile": "agent.cli.profile:profile",
-    "validate": "agent.cli.run:validate",
+    "archive": ("agent.cli.archive:archive", "Receive, verify and store clips, and sign receipts."),
+    "bays": ("agent.cli.bays:bays", "Show which port is which bay, and what is in it."),
+    "clips": ("agent.cli.clips:clips", "List clips, their states and what they wait for."),
+    "key": ("agent.cli.run:key", "Print the dock's public key, which an archive pins."),
+    "profile": ("agent.cli.profile:profile", "List, check and match profiles of recorders."),
+    "recorders": ("agent.cli.recorders:recorders", "List recorders and what changed about them."),
+    "run": ("agent.cli.run:run", "Run the dock until SIGTERM."),
+    "status": ("agent.cli.status:status", "Show bays, uplink and clips at a glance."),
+    "validate": ("agent.cli.run:validate", "Check the dock's configuration; change nothing."),
 }
+"""Name → where it is, and its short help: listing the commands imports none of them."""
 
+_ADDED_HELPS = {
+    "demo": "Show the whole way on one machine.",
+    "hwsim": "Simulate recorders that any program can reach.",
+}
+"""Short helps of added commands that come with bodydock; others are imported to be listed."""
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
@@ -42,14 +48,28 @@ class LazyGroup(click.Group):
         return sorted({*_COMMANDS, *_added(), *super().list_commands(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if where := _COMMANDS.get(cmd_name):
-            module, name = where.split(":")
+        if cmd_name in _COMMANDS:
+            module, name = _COMMANDS[cmd_name][0].split(":")
             found: object = getattr(importlib.import_module(module), name)
         elif cmd_name in (added := _added()):
             found = added[cmd_name].load()
         else:
             return super().get_command(ctx, cmd_name)
         return found if isinstance(found, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list below `--help`."""
+        rows = [(name, self._short_help(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def _short_help(self, ctx: click.Context, name: str) -> str:
+        if name in _COMMANDS:
+            return _COMMANDS[name][1]
+        if name in _ADDED_HELPS:
+            return _ADDED_HELPS[name]
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str() if command is not None else ""
 
 
 def _added() -> dict[str, EntryPoint]:

@@ -35,12 +35,12 @@ T = TypeVar("T")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="For machines.")
 
 
-@click.group()
+@click.group(short_help="List, check and match profiles of recorders.")
 def profile() -> None:
     """Recorder families: check, list and match their profiles."""
 
 
-@profile.command()
+@profile.command(short_help="Check profiles, and name every fault with its line.")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, readable=False))
 @config_option
 def check(files: tuple[Path, ...], path: Path) -> None:
@@ -65,7 +65,7 @@ def check(files: tuple[Path, ...], path: Path) -> None:
         raise ConfigError("\n".join([f"{count} in profiles", *faults]))
 
 
-@profile.command("list")
+@profile.command("list", short_help="List the profiles that this dock uses.")
 @config_option
 @as_json_option
 def list_(path: Path, *, as_json: bool) -> None:
@@ -88,7 +88,7 @@ def list_(path: Path, *, as_json: bool) -> None:
     _tell(profiles)
 
 
-@profile.command()
+@profile.command(short_help="Show what is plugged in, and which profiles match it.")
 @config_option
 @click.option("--why", is_flag=True, help="Say of each other match what does not fit.")
 @as_json_option
@@ -103,6 +103,7 @@ def match(path: Path, *, why: bool, as_json: bool) -> None:
     serial_ports, addresses = (config.serial_ports, config.addresses) if config else ([], {})
     asks = _asks(bus)
     attached = Machine(bus, serial_ports=serial_ports, addresses=addresses).attached()
+    _tell(profiles)
     if as_json:
         print_json([_document(each, profiles, asks) for each in attached])
         return
@@ -111,10 +112,9 @@ def match(path: Path, *, why: bool, as_json: bool) -> None:
             click.echo(line)
     if not attached:
         click.echo("Nothing is plugged in.")
-    _tell(profiles)
 
 
-@profile.command()
+@profile.command(short_help="Print udev rules for the profiles in use.")
 @config_option
 def rules(path: Path) -> None:
     """Print udev rules for the profiles that this dock uses."""

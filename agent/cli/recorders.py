@@ -12,17 +12,17 @@ from rich.text import Text
 
 from agent.cli.recorder_facts import Line, history_document, line_document
 from agent.cli.run import config_option
-from agent.cli.show import console, print_json, shown, size_text
+from agent.cli.show import WIDE, console, print_json, shown, size_text
 from agent.config import DockConfig, load
 from agent.config.register import by_serial, state_of
 from agent.errors import UsageError
-from agent.model import printable
+from agent.model import Identity, printable
 from agent.spool.changes import Volume, newest
 from agent.spool.entry import Contact, Finding
 from agent.spool.view import LedgerView
 
 
-@click.command()
+@click.command(short_help="List recorders and what changed about them.")
 @click.argument("serial", default="")
 @config_option
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
@@ -71,24 +71,23 @@ def _show_all(lines: Sequence[Line], *, as_json: bool) -> None:
     if as_json:
         print_json([line_document(line) for line in lines])
     elif lines:
-        console().print(_table(lines))
+        out = console()
+        out.print(_table(lines, wide=out.width >= WIDE))
     else:
         console().print("no recorder was ever docked here")
 
 
-def _table(lines: Sequence[Line]) -> Table:
+def _table(lines: Sequence[Line], *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False)
-    headings = ("serial", "state", "officer", "model", "firmware", "bay", "seen", "battery")
-    for heading in (*headings, "clock", "findings"):
-        table.add_column(heading)
+    more = ("model", "firmware") if wide else ()
+    for heading in ("serial", "officer", *more, "bay", "seen", "battery", "clock", "findings"):
+        fixed = heading in {"battery", "clock", "findings"}
+        table.add_column(heading, overflow="fold", no_wrap=fixed)
     for line in lines:
-        said, latest = line.said, line.latest
+        latest = line.latest
+        model = (_model(line.said), line.said.firmware) if wide else ()
         table.add_row(
-            shown(line.serial),
-            state_of(line.registered),
-            shown(_officer(line)),
-            shown(f"{said.maker} {said.model}".strip()),
-            shown(said.firmware),
+            *map(shown, (line.serial, _officer(line), *model)),
             shown(latest.bay) if latest else "",
             _moment(latest),
             _battery(latest),
@@ -99,10 +98,15 @@ def _table(lines: Sequence[Line]) -> Table:
 
 
 def _officer(line: Line) -> str:
-    """As registered; else as the recorder itself says."""
+    """As registered; else the recorder's state, and whom it names itself."""
     if line.registered and line.registered.officer:
         return f"{line.registered.officer} {line.registered.name}".strip()
-    return line.said.officer
+    says = f", says {line.said.officer}" if line.said.officer else ""
+    return state_of(line.registered) + says
+
+
+def _model(said: Identity) -> str:
+    return f"{said.maker} {said.model}".strip()
 
 
 def _moment(contact: Contact | None) -> str:
@@ -139,7 +143,12 @@ def _headline(line: Line, contacts: Sequence[Contact]) -> Text:
     words = [f"recorder {line.serial}: {state_of(registered)}"]
     if registered and registered.officer:
         words.append(f"officer {registered.officer} {registered.name}".strip())
-    facts = {"id code": said.id_code, "officer": said.officer, "unit": said.unit}
+    facts = {
+        "model": _model(said),
+        "id code": said.id_code,
+        "officer": said.officer,
+        "unit": said.unit,
+    }
     words += [f"says {name} {value}" for name, value in facts.items() if value]
     if registered and (differs := registered.differs(said)):
         words.append(f"differs from its registration in {', '.join(differs)}")

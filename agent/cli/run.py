@@ -34,7 +34,7 @@ def log_options(command: F) -> F:
     return click.option("--log-format", type=forms, default="auto", show_default=True)(command)
 
 
-@click.command()
+@click.command(short_help="Run the dock until SIGTERM.")
 @config_option
 @log_options
 def run(path: Path, log_format: str, log_level: str) -> int:
@@ -49,7 +49,7 @@ def run(path: Path, log_format: str, log_level: str) -> int:
     return stop.exit_code
 
 
-@click.command()
+@click.command(short_help="Check the dock's configuration; change nothing.")
 @config_option
 def validate(path: Path) -> None:
     """Check the dock's configuration and say what it means; changes nothing."""
@@ -65,10 +65,17 @@ def validate(path: Path) -> None:
     )
 
 
-@click.command()
+@click.command(short_help="Print the dock's public key, which an archive pins.")
 @config_option
-def key(path: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def key(path: Path, *, as_json: bool) -> None:
     """Print the dock's public key, which an archive pins; it is made on first use."""
+    from agent.cli.show import print_json
     from agent.custody.keys import SecretKey
 
-    click.echo(SecretKey.load_or_make(load(DockConfig, path).key).public.text)
+    config = load(DockConfig, path)
+    public = SecretKey.load_or_make(config.key).public
+    if as_json:
+        print_json({"dock": config.dock.id, "key": public.text, "name": public.name})
+    else:
+        click.echo(public.text)

@@ -10,10 +10,14 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from agent.bay.status import Doing
 from agent.clock import to_text
 from agent.model import ClipFacts, printable
 from agent.spool.entry import Entry
 from agent.spool.states import WAITING_FOR
+
+WIDE = 120
+"""Columns from which on tables show what others leave out."""
 
 
 def console() -> Console:
@@ -98,5 +102,7 @@ def facts_document(facts: ClipFacts) -> dict[str, Any]:
 
 def bay_words(bay: Mapping[str, Any]) -> str:
     """What a bay does, or what is wrong with it; and what its recorder lacks."""
-    doing = bay.get("trouble") or bay["doing"] or "nothing in it"
+    doing, trouble = bay["doing"] or "nothing in it", bay.get("trouble")
+    if trouble:
+        doing = f"paused: {trouble}" if doing == Doing.PAUSED.value else trouble
     return "; ".join([doing, *bay.get("shortcomings", ())])

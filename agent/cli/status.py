@@ -24,7 +24,7 @@ from agent.spool.view import LedgerView
 Counts = Mapping[State, tuple[int, int]]
 
 
-@click.command()
+@click.command(short_help="Show bays, uplink and clips at a glance.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def status(path: Path, *, as_json: bool) -> None:

@@ -23,6 +23,8 @@ def key_lines(text: str) -> dict[Where, int]:
             if header := _HEADER.match(line):
                 table = _table(_parts(header[2]), counts, is_item=header[1] == "[[")
                 found.setdefault(table, number)
+                if header[1] == "[[":
+                    found.setdefault(table[:-1], number)  # the list begins with its first item
                 continue
             if key := _KEY.match(line):
                 found.setdefault((*table, *_parts(key[1])), number)

@@ -38,10 +38,20 @@ class Registered(BaseModel):
         return "matched" if self.officer else "registered"
 
     def differs(self, said: Identity) -> list[str]:
-        """In which facts the recorder says something else; what either leaves out is no matter."""
-        names = ("id_code", "officer", "unit")
-        both = {name: (getattr(self, name), getattr(said, name)) for name in names}
-        return [name for name, (ours, theirs) in both.items() if ours and theirs and ours != theirs]
+        """In which facts the recorder says something else; what either leaves out is no matter.
+
+        As its officer a recorder says a name or a number.
+        """
+        both = {
+            "id_code": ({self.id_code}, said.id_code),
+            "officer": ({self.officer, self.name}, said.officer),
+            "unit": ({self.unit}, said.unit),
+        }
+        return [
+            fact
+            for fact, (ours, theirs) in both.items()
+            if any(ours) and theirs and theirs not in ours
+        ]
 
 
 def by_serial(recorders: Sequence[Registered]) -> dict[str, Registered]:

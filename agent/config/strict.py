@@ -77,13 +77,14 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
 
 def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
     lines = key_lines(text)
-    faults = []
+    faults: list[tuple[int, str]] = []
     for fault in error.errors(include_input=False, include_url=False):
         where = tuple(fault["loc"])
         line = next((lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in lines), 1)
         key = f"{printable('.'.join(map(str, where)))}: " if where else ""
-        faults.append(f"{path}:{line}: {key}{_reason(fault['type'], fault['msg'])}")
-    return faults
+        words = f"{path}:{line}: {key}{_reason(fault['type'], fault['msg'])}"
+        faults.append((line, words))
+    return [words for _, words in sorted(faults, key=lambda fault: fault[0])]
 
 
 def _reason(kind: str, message: str) -> str:

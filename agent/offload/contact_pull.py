@@ -65,6 +65,7 @@ class ContactPull:
     pausing: Callable[[str], None]
     tell: Callable[[Clip], ClipFacts]
     result: Pulled = field(default_factory=Pulled)
+    paused: bool = False
 
     @property
     def serial(self) -> str:
@@ -172,16 +173,24 @@ class ContactPull:
             except SpoolFull as full:
                 self.pause(clip, full)
             else:
-                self.pausing("")
+                self.resume()
                 return done
         return None
 
     def pause(self, clip: ClipId | str, full: SpoolFull) -> None:
-        log.warning("bay %s: paused: %s", self.bay, full)
+        if not self.paused:  # said once, however often it is tried again
+            log.warning("bay %s: paused: %s", self.bay, full)
+        self.paused = True
         self.pausing(str(full))
         if not self.wait(full):
             self.note(clip, str(full))
             self.result.ended = "stopped" if self.stop.is_set() else str(full)
+
+    def resume(self) -> None:
+        if self.paused:
+            log.info("bay %s: goes on, there is room again", self.bay)
+        self.paused = False
+        self.pausing("")
 
     def note(self, clip: ClipId | str, reason: str) -> None:
         """Keep the words with the clip, if there is one and the ledger has room for them."""
@@ -200,7 +209,7 @@ class ContactPull:
             ):
                 return None
             intake = self.spool.intake(clip_id, clip.size)
-        self.pausing("")
+        self.resume()
         with self.keeping(intake):
             while intake.written < clip.size:
                 if self.stop.is_set():

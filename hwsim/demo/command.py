@@ -41,7 +41,7 @@ class _Size(click.ParamType[int]):
         return size
 
 
-@click.command()
+@click.command(short_help="Show the whole way on one machine.")
 @click.option("--recorders", type=click.IntRange(1, 16), default=4, show_default=True)
 @click.option(
     "--clip-size", type=_Size(), default="32 MiB", show_default=True, help="The largest clip."

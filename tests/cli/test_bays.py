@@ -78,6 +78,11 @@ def test_it_shows_what_hangs_where_and_since_when(config: Path, tmp_path: Path) 
     assert lines[3].rstrip().endswith("this port is no bay of this dock")
 
 
+def test_a_bay_that_waits_for_room_is_called_paused(config: Path, tmp_path: Path) -> None:
+    running(tmp_path, BayStatus("1", "1-1.1", Doing.PAUSED, trouble="no room for a clip"))
+    assert "paused: no room for a clip" in told(config)
+
+
 def test_a_machine_reads_it_too(config: Path, tmp_path: Path) -> None:
     running(tmp_path, BayStatus("1", "1-1.1", Doing.WAITING, what="x"))
     document = json.loads(told(config, "--json"))
@@ -91,6 +96,8 @@ def test_without_a_daemon_it_shows_which_bays_there_are(config: Path) -> None:
     shown = told(config)
     assert "not running" in shown
     assert "1-1.2" in shown
+    assert "not known" in shown
+    assert "nothing in it" not in shown, "nobody looked"
     assert json.loads(told(config, "--json"))["running"] is False
 
 

@@ -12,8 +12,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
+from rich.console import Console
 
 from agent import live
+from agent.cli.clips import clips
 from agent.cli.logs import JournalFormatter, JsonFormatter, start_logging
 from agent.cli.show import shown, size_text
 from agent.clock import SystemClock
@@ -103,6 +107,19 @@ def test_a_recorders_text_cannot_paint_the_terminal(config: Path, tmp_path: Path
     assert "\\u{1b}[31m[bold]\\u{202e}gpj.mp4" in told
 
 
+def test_a_narrow_table_of_clips_has_whole_ids_and_paths(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.cli.clips.console", lambda: Console(width=80))
+    path = "DCIM/100MEDIA/DCAM_CAM001_000001_20260804_100000_IMP.mp4"
+    fill(tmp_path, path)
+    table = CliRunner().invoke(clips, ["--config", str(config)]).output.splitlines()
+    assert all(cell_len(line) <= 80 for line in table)
+    assert table[1].startswith("ab" * 6 + " ")
+    at, end = table[0].index("path"), table[0].index("size")
+    assert path in "".join(line[at:end].strip().partition(" ")[0] for line in table[1:])
+
+
 def test_an_archive_key_is_made_once(tmp_path: Path) -> None:
     path = tmp_path / "archive.toml"
     path.write_text(f'[archive]\nid = "a"\nreceiver = "a-1"\nroot = "{tmp_path}"\n', "utf-8")
@@ -134,6 +151,8 @@ def test_a_dock_has_a_public_key(config: Path) -> None:
     told = bodydock("key", "--config", str(config)).stdout
     assert told.startswith("ed25519:")
     assert bodydock("key", "--config", str(config)).stdout == told
+    document = json.loads(bodydock("key", "--json", "--config", str(config)).stdout)
+    assert (document["dock"], document["key"]) == ("d", told.strip())
 
 
 def test_a_key_that_cannot_be_made_is_77(tmp_path: Path) -> None:

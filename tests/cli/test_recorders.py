@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
+from rich.console import Console
 
+from agent.cli.recorders import recorders
 from agent.clock import SystemClock
 from agent.model import ClipFacts, ClipId, ClipTime, ClockReading, Health, Identity, Storage
 from agent.spool.entry import Sighting
@@ -126,12 +130,30 @@ def test_tables_fit_and_no_recorder_paints_them(config: Path) -> None:
     assert "\x1b" not in table + history + absent
     for words in ("310000-0042 王明", "unregistered", "81 %", "+7.0 s", "never", "Acme A1"):
         assert words in table
-    for words in ("matched", "differs from its registration in id_code, officer", "1234-ABCD"):
+    for words in (
+        "matched",
+        "says model Acme A1",
+        "differs from its registration in id_code, officer",
+        "1234-ABCD",
+    ):
         assert words in history
     assert "another firmware: 1.0 before, 2.0\\u{1b}[2J now" in history
     assert "not ended" in history
     assert "never docked here" in absent
     assert "no findings" in absent
+
+
+def test_a_narrow_list_says_the_same_but_model_and_firmware(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.cli.recorders.console", lambda: Console(width=80))
+    table = CliRunner().invoke(recorders, ["--config", str(config)]).output
+    assert all(cell_len(line) <= 80 for line in table.splitlines())
+    headings = ["serial", "officer", "bay", "seen", "battery", "clock", "findings"]
+    assert table.splitlines()[0].split() == headings
+    for words in ("310000-0042 王明", "unregistered,", "81 %", "+7.0 s", "never"):
+        assert words in table
+    assert "…" not in table
 
 
 def test_an_unknown_recorder_is_wrong_usage(config: Path) -> None:

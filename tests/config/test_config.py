@@ -71,6 +71,7 @@ def _unindented(block: str) -> list[str]:
         ('[[bay]]\nname = "1"', 8, "bay.0.port: is missing"),
         ("[recorders]\npoll_seconds = 0.01", 9, "recorders.poll_seconds"),
         ("[wheels]\nround = true", 8, "wheels: unknown key"),
+        ('[spool]\nfloor = "1 GiB"\n[[spool.wheel]]\nround = 1', 10, "spool.wheel: unknown key"),
     ],
 )
 def test_a_fault_is_named_with_its_line(tmp_path: Path, line: str, at: int, reason: str) -> None:
@@ -82,6 +83,12 @@ def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
     said = refusal(tmp_path, '[dock]\nid = "a b"\n[broker]\nkeepalive = 1\n')
     assert len(said.splitlines()) == 3
     assert "archive: is missing" in said
+
+
+def test_faults_are_named_in_the_order_of_their_lines(tmp_path: Path) -> None:
+    said = refusal(tmp_path, '[wheels]\n[broker]\nkeepalive = 1\n[dock]\nid = "a b"\n')
+    lines = [int(line.split("dock.toml:")[1].split(":")[0]) for line in said.splitlines()]
+    assert lines == [1, 1, 3, 5]
 
 
 def test_what_a_person_can_do_is_said(tmp_path: Path) -> None:

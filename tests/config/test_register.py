@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import DockConfig, load
-from agent.config.register import by_serial, state_of
+from agent.config.register import Registered, by_serial, state_of
 from agent.model import Identity
 
 from .test_config import GOOD, refusal, written
@@ -28,6 +28,14 @@ def test_recorders_are_registered_and_matched(tmp_path: Path) -> None:
     said = Identity("M", "X", "S0002", "1", id_code="ZZ999", officer="310000-0042")
     assert known["S0002"].differs(said) == ["id_code"]
     assert known["S0001"].differs(said) == []
+
+
+def test_as_its_officer_a_recorder_says_a_name_or_a_number() -> None:
+    ours = Registered(serial="S", officer="000042", name="王明", unit="3")
+    for officer, differs in (("王明", []), ("000042", []), ("", []), ("李四", ["officer"])):
+        assert ours.differs(Identity("", "", "S", "", officer=officer)) == differs
+    nameless = Registered(serial="S")
+    assert nameless.differs(Identity("", "", "S", "", officer="李四")) == []
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hwsim.body import Body
 from hwsim.faces.bulk_only import BulkOnlyFace
 from hwsim.faults import Stall
 from hwsim.recorders import KINDS, SERIAL, TCP, USB, Hardware, SimulatedRecorder, record
+from hwsim.two_phase import image_of
 
 PORT = "1-1.2"
 DEADLINE = 10.0
@@ -91,6 +92,34 @@ def test_a_disk_holds_the_clips_and_its_node_is_the_image(hardware: Hardware) ->
     assert content[510:512] == b"\x55\xaa"
     assert device.face.disk.blocks * 512 == len(content)
     recorder.close()
+
+
+def test_each_disk_has_a_volume_serial_of_its_own(hardware: Hardware, tmp_path: Path) -> None:
+    """Else a dock takes the second recorder for the first one's shell."""
+    images = [image_of(tmp_path / f"{n}.img", Body(serial=f"REC{n}")) for n in range(2)]
+    numbers = {volume_at(image)[67:71] for image in images}
+    assert len(numbers) == 2
+
+
+def test_a_recorder_whose_label_is_its_serial_has_that_label(hardware: Hardware) -> None:
+    recorder = SimulatedRecorder("ambarella-b", hardware, PORT, Body(serial="REC-0001-LONG"))
+    recorder.plug()
+    device = usb.core.find(backend=hardware.bus)
+    for order in (b"@Ver;8;00000000;#", b"@ATH;8;12345678;#"):
+        device.write(0x01, order)
+        device.read(0x81, 64)
+    until(lambda: bool(list(hardware.machine.dev.glob("sd*"))))
+    (node,) = hardware.machine.dev.glob("sd*")
+    assert volume_at(node)[71:82] == b"REC-0001-LO"
+    recorder.close()
+
+
+def volume_at(image: Path) -> bytes:
+    """The boot sector of the first partition; Microsoft's FAT specification 1.03: BS_VolID lies
+    at 67, BS_VolLab at 71."""
+    content = image.read_bytes()
+    start = int.from_bytes(content[454:458], "little") * 512
+    return content[start : start + 512]
 
 
 def test_a_fault_strikes_what_is_there_now(hardware: Hardware) -> None:

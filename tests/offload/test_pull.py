@@ -286,7 +286,10 @@ def test_what_is_listed_is_known_of_even_if_the_plug_is_pulled_at_once(dock: Doc
     assert len(dock.entries()) == 2
 
 
-def test_a_full_spool_pauses_and_goes_on_by_itself(tmp_path: Path) -> None:
+def test_a_full_spool_pauses_and_goes_on_by_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "agent.offload")
     dock = Dock(Place(tmp_path, quota=1_500_000, hold_seconds=0))
     recorder = MemoryRecorder({"A": BIG, "B": BIG[::-1]})
     reads_while_paused: list[int] = []
@@ -306,6 +309,9 @@ def test_a_full_spool_pauses_and_goes_on_by_itself(tmp_path: Path) -> None:
     assert dock.entry("A").state is State.RELEASED
     assert dock.content("B") == BIG[::-1]
     assert dock.offload.paused == ""
+    words = [each.getMessage() for each in caplog.records]
+    assert sum("paused" in each for each in words) == 1, "said once, not at every try"
+    assert sum("goes on" in each for each in words) == 1
 
 
 def test_a_pause_that_is_given_up_ends_the_pull_and_says_so(tmp_path: Path) -> None:
