@@ -27,7 +27,7 @@ from hwsim.ports.usb_memory import MemoryBus
 from hwsim.ports.usbip_server import UsbipServer
 
 from .disk_host import INQUIRY, cbw, read10
-from .usbip_client import Client, attached, served
+from .usbip_client import Client, attached, says, served
 
 IMAGE = Noise(512 * 1000, 3).read(0, 512 * 1000)
 CLIP = Noise(300_000, 4).read(0, 300_000)
@@ -71,7 +71,7 @@ def test_what_somebody_has_is_on_nobodys_list() -> None:
         bus.unplug("1-1.3")
         assert usbip.host.list_devices(transport(server)) == []
         client.close()
-    assert any("has 1-1.2" in line for line in told)
+    assert says(told, "has 1-1.2")
 
 
 def test_an_independent_driver_reads_the_disk() -> None:

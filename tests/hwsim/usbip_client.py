@@ -6,6 +6,7 @@ import errno
 import select
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -188,3 +189,12 @@ def attached(face: BulkOnlyFace) -> Iterator[tuple[MemoryBus, Client]]:
     with served(face) as (bus, server, _), Client(server.port) as client:
         assert client.attach() == 0
         yield bus, client
+
+
+def says(told: list[str], words: str) -> bool:
+    """Whether the server tells this in time; it may tell after the client has seen the end."""
+    for _ in range(int(DEADLINE / 0.01)):
+        if any(words in line for line in told):
+            return True
+        threading.Event().wait(0.01)
+    return False
