@@ -116,7 +116,6 @@ class DockDaemon:
             clock=self._clock,
             random=self._random,
             set_clock=config.recorders.set_clock,
-            zone=config.recorders.zone,
             guide=guide,
             turns=Turns(config.recorders.parallel),
             spooled=self._uplink.poke,

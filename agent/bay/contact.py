@@ -125,7 +125,7 @@ class Contact:
                 return recorder.identify().serial == serial
             finally:
                 recorder.close()
-        except RecorderError as error:
+        except (RecorderError, ConfigError) as error:
             log.debug("bay %s: %s", self._bay, printable(str(error)))
             return False
 

@@ -14,7 +14,7 @@ from agent.recorder.base import Recorder
 from agent.recorder.plug import Plug, Site
 from agent.recorder.profiles.asking import asked_interface_name, asked_volume_labels
 from agent.recorder.profiles.load import Profiles
-from agent.recorder.profiles.match import Candidate, candidates, may_match
+from agent.recorder.profiles.match import Candidate, candidates, possible
 from agent.recorder.profiles.model import Profile
 from agent.recorder.profiles.passwords import password_for
 from agent.recorder.recognise import recognise
@@ -44,7 +44,11 @@ class Guide:
 
     def knows(self, attached: Attached) -> bool:
         """Whether any profile may match. Asks the device nothing."""
-        return may_match(attached, self.profiles)
+        return bool(possible(attached, self.profiles))
+
+    def zone_of(self, profile: Profile) -> tzinfo | None:
+        """Where a recorder's local times belong; None for this machine's own zone."""
+        return profile.zone or self.zone
 
     def site(self, plug: Plug, attached: Attached, profile: Profile) -> Site:
         return Site(
@@ -54,7 +58,7 @@ class Guide:
             profile=profile,
             clock=self.clock,
             password=lambda: password_for(profile, self.passwords),
-            zone=profile.zone or self.zone,
+            zone=self.zone_of(profile),
             sleep=self.sleep,
         )
 
@@ -69,12 +73,11 @@ class Meeting:
         self.profile: Profile | None = None
 
     def settle_seconds(self) -> float:
-        """How long the recorder wants to be left alone after it was plugged in, at the most.
-
-        Raises `RecorderGone` where the port is empty by now.
+        """How long the recorder wants to be left alone after it was plugged in, at the most; so
+        nothing is asked to find that out. Raises `RecorderGone` where the port is empty by now.
         """
-        found = self._guide.found(self._plug.now())
-        return max((one.profile.quirks.settle_seconds for one in found), default=0.0)
+        profiles = possible(self._plug.now(), self._guide.profiles)
+        return max((profile.quirks.settle_seconds for profile in profiles), default=0.0)
 
     def open(self) -> tuple[Recorder, Profile]:
         """Open the recorder that the port shows now, with the profile that it was opened by.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import tzinfo
 from random import Random
 
 from agent.bay.meeting import Guide
@@ -23,7 +22,6 @@ class Practice:
     clock: Clock
     random: Random
     set_clock: bool
-    zone: tzinfo | None
     guide: Guide
     turns: Turns
     spooled: Callable[[], None]

@@ -51,8 +51,9 @@ class Session:
             self._shown.change(profile=self._profile.id)
         reading = recorder.clock()
         profile = self._profile
-        zone = profile.zone or self._practice.zone
-        self._introduce(identity, health, reading, zone)
+        zone = self._practice.guide.zone_of(profile)
+        error = clock_error(reading, zone)
+        self._introduce(identity, health, error)
         ledger = self._practice.ledger
         contact = ledger.begin_contact(
             self._bay,
@@ -60,7 +61,7 @@ class Session:
             health,
             reading,
             profile=profile.id,
-            clock_error=clock_error(reading, zone),
+            clock_error=error,
             serial_is_label=profile.quirks.serial_is_label,
         )
         reason = "agent stopped"
@@ -69,11 +70,11 @@ class Session:
                 self._set_clock(zone)
             tell = self._telling(reading, zone, identity, contact)
             pulled = self._pull(identity, contact, tell)
-            self._look_again(identity, contact, clock_error(reading, zone))
+            self._look_again(identity, contact, error)
             reason = "everything pulled" if pulled.complete else "some clips are left"
             return pulled.complete
-        except RecorderError as error:
-            reason = str(error)
+        except RecorderError as trouble:
+            reason = str(trouble)
             raise
         finally:
             ledger.end_contact(contact, reason)
@@ -94,14 +95,8 @@ class Session:
 
         return tell
 
-    def _introduce(
-        self,
-        identity: Identity,
-        health: Health,
-        reading: ClockReading | None,
-        zone: tzinfo | None,
-    ) -> None:
-        error = clock_error(reading, zone)
+    def _introduce(self, identity: Identity, health: Health, error: float | None) -> None:
+        """`error` is its clock's, in seconds."""
         self._shown.change(
             recorder=identity.serial,
             model=f"{identity.maker} {identity.model}".strip(),
@@ -120,9 +115,9 @@ class Session:
             "unknown" if error is None else f"{error:+.1f} s",
         )
 
-    def _check_fitness(self, identity: Identity, health: Health, clock_error: float | None) -> None:
+    def _check_fitness(self, identity: Identity, health: Health, error: float | None) -> None:
         """Say what is below the profile's thresholds, once for each time that it is new."""
-        found = shortcomings(self._profile, identity, health, clock_error)
+        found = shortcomings(self._profile, identity, health, error)
         shown = tuple(map(printable, found))
         for words in shown:
             if words not in self._shown.now.shortcomings:
@@ -205,15 +200,15 @@ class Session:
             known=pulled.known,
         )
 
-    def _look_again(self, identity: Identity, contact: int, clock_error: float | None) -> None:
-        """Health after the pull; a recorder of two phases shows its card only by then."""
+    def _look_again(self, identity: Identity, contact: int, error: float | None) -> None:
+        """Health after the pull: battery and room have changed."""
         try:
             health = self._recorder.health()
-        except RecorderError as error:  # the clips are here; the next docking asks again
-            log.info("bay %s: no health after the pull: %s", self._bay, error)
+        except RecorderError as trouble:  # the clips are here; the next docking asks again
+            log.info("bay %s: no health after the pull: %s", self._bay, printable(str(trouble)))
             return
         self._shown.change(battery_percent=health.battery_percent)
-        self._check_fitness(identity, health, clock_error)
+        self._check_fitness(identity, health, error)
         self._note_storages(contact, health)
 
     def _note_storages(self, contact: int, health: Health) -> None:

@@ -95,7 +95,6 @@ def dock(tmp_path: Path, configured: list[Bay]) -> Iterator[Dock]:
         clock=SystemClock(),
         random=Random(2),
         set_clock=False,
-        zone=CHINA,
         guide=guide,
         turns=Turns(4),
         spooled=lambda: None,

@@ -15,7 +15,7 @@ from agent.link.attached import Attached
 from agent.link.usb import UsbBus
 from agent.recorder.mtp.recorder import open_mtp
 from agent.recorder.profiles.load import load_profiles, shipped_folder
-from agent.recorder.profiles.match import may_match
+from agent.recorder.profiles.match import possible
 from hwsim.body import Body, Card, HeldClip
 from hwsim.faces.ptp import (
     NO_PARTIAL_64,
@@ -421,9 +421,9 @@ def test_what_is_no_camera_is_left_alone() -> None:
     (interface,) = device.interfaces
     printer = replace(device, interfaces=(replace(interface, triple=(7, 1, 2)),))
     profiles = load_profiles(shipped_folder(), Path(os.devnull))
-    assert not may_match(Attached(PORT, printer), profiles)
+    assert not possible(Attached(PORT, printer), profiles)
     nameless = replace(device, interfaces=(replace(interface, triple=(0xFF, 0xFF, 0)),))
-    assert may_match(Attached(PORT, nameless), profiles), "its name would tell, and is asked for"
+    assert possible(Attached(PORT, nameless), profiles), "its name would tell, and is asked for"
     with pytest.raises(RecorderRefused, match="speaks PTP or MTP"):
         open_mtp(usb, nameless, clock_of(body))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from usb.core import USBError
 
 from agent.bay import contact
 from agent.bay.status import Doing
@@ -110,3 +113,23 @@ def test_a_serial_port_that_shows_no_plugging_is_asked_who_is_there(
         yard.close()
         for line in lines:
             line.unplug()
+
+
+def test_a_device_that_may_not_be_opened_yet_is_met_a_little_later(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """udev grants permission a moment after the device shows; an Android recorder is asked for its
+    interface's name before anything else."""
+    monkeypatch.setattr(contact, "FIRST_WAIT", 0.1)
+    really, refusals = yard.bus.open_device, iter((True, True))
+
+    def not_yet(device: Any) -> object:
+        if next(refusals, False):
+            raise USBError("EACCES", errno=errno.EACCES)
+        return really(device)
+
+    monkeypatch.setattr(yard.bus, "open_device", not_yet)
+    body = recorder("BC00042", 10_000)
+    yard.make("generic-mtp", PORT, body).plug()
+    assert yard.until_doing(PORT, Doing.READY).pulled == 1
+    assert next(refusals, None) is None, "it was refused"

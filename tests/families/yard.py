@@ -141,7 +141,6 @@ class Yard:
             clock=SystemClock(),
             random=Random(2),
             set_clock=True,
-            zone=CHINA,
             guide=guide,
             turns=Turns(self.parallel),
             spooled=lambda: None,

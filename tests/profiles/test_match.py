@@ -13,7 +13,7 @@ from agent.errors import RecorderBusy
 from agent.link.attached import Attached, Disk, SerialPort
 from agent.link.usb_facts import Interface, UsbDevice
 from agent.recorder.profiles.load import Profiles, load_profiles, shipped_folder
-from agent.recorder.profiles.match import Asks, candidates, may_match, verdicts
+from agent.recorder.profiles.match import Asks, candidates, possible, verdicts
 from tests.profiles import texts
 from tests.profiles.texts import (
     AMBARELLA,
@@ -180,9 +180,9 @@ def test_each_question_is_asked_once_for_all_profiles(tmp_path: Path) -> None:
 
 def test_what_may_match_is_known_without_a_question(tmp_path: Path) -> None:
     profiles = loaded(tmp_path, text("a", MTP), text("b", 'disk = true\nvolume_label = "CAM"'))
-    assert may_match(PHONE, profiles)
-    assert may_match(Attached("1-1", disks=(DISK,)), profiles)
-    assert not any(may_match(each, profiles) for each in (KEYBOARD, FTDI, STICK, CAMERA))
+    assert possible(PHONE, profiles)
+    assert possible(Attached("1-1", disks=(DISK,)), profiles)
+    assert not any(possible(each, profiles) for each in (KEYBOARD, FTDI, STICK, CAMERA))
 
 
 def test_what_a_question_raises_goes_through(tmp_path: Path) -> None:

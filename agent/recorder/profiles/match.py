@@ -63,12 +63,14 @@ class Asks:
     """What is not asked counts as fitting."""
 
 
-def may_match(attached: Attached, profiles: Iterable[Loaded]) -> bool:
-    """Whether any profile fits, or would if the device were asked and answered so."""
+def possible(attached: Attached, profiles: Iterable[Loaded]) -> list[Profile]:
+    """The profiles that fit, or would if the device were asked and answered so. Asks nothing."""
     asks = Asks(assumed=True)
-    return any(
-        not verdict.missed for one in profiles for verdict in verdicts(attached, one.profile, asks)
-    )
+    return [
+        one.profile
+        for one in profiles
+        if not all(verdict.missed for verdict in verdicts(attached, one.profile, asks))
+    ]
 
 
 def candidates(
