@@ -14,7 +14,6 @@ import click
 
 from agent.cli.stopping import stop_on_signals
 from agent.clock import SystemClock
-from agent.config.fields import parse_size
 from hwsim.body import Body
 from hwsim.images import ImageFailed
 from hwsim.play import Player
@@ -22,24 +21,10 @@ from hwsim.ports.usbip_server import UsbipServer
 from hwsim.ports.usbip_wire import PORT
 from hwsim.recorders import KINDS, SMALLEST, Hardware, SimulatedRecorder, record
 from hwsim.scenario import read_scenario, shipped
+from hwsim.sizes import Size
 
 LOOK_SECONDS = 0.1
 """How long after something changed in a port it is told."""
-
-
-class _Size(click.ParamType[int]):
-    name = "size"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        try:
-            size = value if isinstance(value, int) else parse_size(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if size < SMALLEST:
-            self.fail(f"a film has at least {SMALLEST // 1024} KiB", param, ctx)
-        return size
 
 
 _usbip = click.option(
@@ -77,7 +62,13 @@ def list_() -> None:
     help="A recorder.toml and clips beside it; else the recorder has films of its own.",
 )
 @click.option("--clips", type=click.IntRange(0, 10_000), default=3, show_default=True)
-@click.option("--size", type=_Size(), default="1 MiB", show_default=True, help="Of each clip.")
+@click.option(
+    "--size",
+    type=Size(SMALLEST, "a film"),
+    default="1 MiB",
+    show_default=True,
+    help="Of each clip.",
+)
 @click.option("--port", default="1-1.2", show_default=True, help="Its USB port path.")
 @_usbip
 def run(recorder: str, folder: Path | None, clips: int, size: int, port: str, usbip: int) -> None:

@@ -19,17 +19,11 @@ from random import Random
 
 from hwsim.body import Body, HeldClip
 from hwsim.control_mode import ControlMode, SerialControl, TcpControl, UsbControl
-from hwsim.faces.ambarella_a import AmbarellaA
-from hwsim.faces.ambarella_b import AmbarellaB
-from hwsim.faces.at_serial import AtSerial
-from hwsim.faces.bc_plus import BcPlus
+from hwsim.dialects import control_mode, password_of
 from hwsim.faces.bulk_only import DiskIdentity
-from hwsim.faces.e12 import E12
-from hwsim.faces.jieli import JieLi
 from hwsim.faces.ptp import PLAIN_PTP, PtpFace, Quirks
 from hwsim.faces.smp import SmpFace
 from hwsim.faces.zfy import ZfyBody
-from hwsim.faces.zzx import Zzx
 from hwsim.faults import Faults
 from hwsim.media.grown import GrownMp4
 from hwsim.ports.machine import SimulatedMachine
@@ -45,6 +39,10 @@ SMALLEST = 64 * 1024
 """Bytes in the smallest film."""
 
 Talks = Callable[[ZfyBody, Faults], ControlMode]
+
+
+def _talks(family: str) -> Talks:
+    return lambda who, faults: control_mode(family, who, faults)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +73,24 @@ KINDS = {
         Kind("disk", "USB disk from the start", USB, None, disk=True),
         Kind(
             "ambarella-a", "vendor control transfers, then a disk", USB,
-            lambda who, faults: UsbControl(AmbarellaA(who, faults)), disk=True,
+            _talks("ambarella-a"), disk=True,
         ),
         Kind(
             "ambarella-b", "text on bulk endpoints, then a disk", USB,
-            lambda who, faults: UsbControl(AmbarellaB(who, faults)), disk=True,
-            password="12345678", serial_is_label=True,  # noqa: S106
+            _talks("ambarella-b"), disk=True,
+            password=password_of("ambarella-b"), serial_is_label=True,
         ),
         Kind(
             "bc-plus", "BC+ text, then a disk", USB,
-            lambda who, faults: UsbControl(BcPlus(who, faults)), disk=True,
+            _talks("bc-plus"), disk=True,
         ),
         Kind(
             "jieli", "vendor SCSI commands, then a disk", USB,
-            lambda who, faults: UsbControl(JieLi(who, faults)), disk=True,
+            _talks("jieli"), disk=True,
         ),
         Kind(
             "at-serial", "AT commands, then a disk", SERIAL,
-            lambda who, faults: SerialControl(AtSerial(who, faults)), disk=True,
+            _talks("at-serial"), disk=True,
         ),
         Kind(
             "smp", "SMP (MCUmgr), one phase", SERIAL,
@@ -100,11 +98,11 @@ KINDS = {
         ),
         Kind(
             "e12", "Android E12, then a disk", TCP,
-            lambda who, faults: TcpControl(E12(who, faults)), disk=True,
+            _talks("android-e12"), disk=True,
         ),
         Kind(
             "zzx", "Android JSON lines, then a disk", TCP,
-            lambda who, faults: TcpControl(Zzx(who, faults)), disk=True,
+            _talks("android-zzx"), disk=True,
         ),
     )
 }  # fmt: skip

@@ -15,36 +15,25 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.cli.show import console, print_json, size_text
-from agent.config.fields import parse_size
 from hwsim.demo.footage import SMALLEST, plant
 from hwsim.demo.verdict import CHECKLISTS, ClipVerdict, judge, write_checklists
 from hwsim.demo.watch import Watch
 from hwsim.demo.world import World
+from hwsim.sizes import Size
 
 OUTAGE_SECONDS = 4.0
 PATIENCE_SECONDS = 600.0
 SPARE = 512 * 2**20
 
 
-class _Size(click.ParamType[int]):
-    name = "size"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        try:
-            size = value if isinstance(value, int) else parse_size(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if size < SMALLEST:
-            self.fail(f"a clip has at least {size_text(SMALLEST)}", param, ctx)
-        return size
-
-
 @click.command(short_help="Show the whole way on one machine.")
 @click.option("--recorders", type=click.IntRange(1, 16), default=4, show_default=True)
 @click.option(
-    "--clip-size", type=_Size(), default="32 MiB", show_default=True, help="The largest clip."
+    "--clip-size",
+    type=Size(SMALLEST, "a clip"),
+    default="32 MiB",
+    show_default=True,
+    help="The largest clip.",
 )
 @click.option("--keep", is_flag=True, help="Keep recorders, spool and logs too.")
 @click.option("--json", "as_json", is_flag=True, help="The result for machines.")

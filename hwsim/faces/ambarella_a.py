@@ -13,24 +13,20 @@ from datetime import datetime
 from enum import IntEnum
 
 from hwsim.faces.zfy import Busy, Dialect, Function, ZfyBody
+from hwsim.faces.zfy_bulk import BULK_PAIR
 from hwsim.faults import Faults
-from hwsim.usb import (
-    BULK_IN,
-    BULK_OUT,
-    KIND_BULK,
-    PACKET,
-    Endpoint,
-    Setup,
-    Silent,
-    Stalled,
-    UsbFacts,
+from hwsim.usb import Setup, Silent, Stalled, UsbFacts
+
+FACTS = UsbFacts(
+    vendor_id=0x4255,
+    product_id=0x0001,
+    maker="Ambarella",
+    product="Ambarella Simple Class",
+    serial="",
+    interface_class=(0xFF, 0xFF, 0xFF),
+    endpoints=BULK_PAIR,
 )
-
-AMBARELLA = (0x4255, 0x0001)
-"""Vendor and product id of both dialects."""
-
-ENDPOINTS = (Endpoint(BULK_IN, KIND_BULK, PACKET), Endpoint(BULK_OUT, KIND_BULK, PACKET))
-VENDOR = (0xFF, 0xFF, 0xFF)
+"""Of both dialects."""
 
 OUT, IN, REQUEST, OUT_VALUE = 0x40, 0xC0, 85, 0x00AA
 HEAD = b"\xa1\xb2\xc3\xd4\x00"
@@ -78,17 +74,7 @@ class AmbarellaA(Dialect):
             Command.BATTERY: (Function.BATTERY, lambda _payload: bytes([self.battery() & 0xFF])),
         }
 
-    @property
-    def facts(self) -> UsbFacts:
-        return UsbFacts(
-            vendor_id=AMBARELLA[0],
-            product_id=AMBARELLA[1],
-            maker="Ambarella",
-            product="Ambarella Simple Class",
-            serial="",
-            interface_class=VENDOR,
-            endpoints=ENDPOINTS,
-        )
+    facts = FACTS
 
     # What ports call.
 

@@ -11,17 +11,17 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from hwsim.faces.ambarella_a import AMBARELLA, ENDPOINTS, VENDOR
-from hwsim.faces.zfy import Busy, Dialect, Function, ZfyBody
+from hwsim.faces.ambarella_a import FACTS
+from hwsim.faces.zfy import Busy, Function, ZfyBody
+from hwsim.faces.zfy_bulk import BulkDialect
 from hwsim.faults import Faults
-from hwsim.usb import BULK_IN, BULK_OUT, Pipe, Setup, Silent, Stalled, UsbFacts
 
 MESSAGE = re.compile(r"@(\w+);(\d+);([^;#]*);#\Z")
 REPLY = 64
 CONNECT_WORD = "00000000"
 
 
-class AmbarellaB(Dialect):
+class AmbarellaB(BulkDialect):
     """One recorder's answers over USB. Vendor control transfers stall.
 
     Its password is `recorder.password` (12345678 in the utility); where it became a disk, the
@@ -30,7 +30,6 @@ class AmbarellaB(Dialect):
 
     def __init__(self, recorder: ZfyBody, faults: Faults | None = None) -> None:
         super().__init__(recorder, faults)
-        self._pipe = Pipe()
         self._answers: dict[str, tuple[Function, Callable[[str], str | None]]] = {
             "Ver": (Function.CONNECT, self._connect),
             "Gdv": (Function.READ_IDENTITY, self._identity),
@@ -39,47 +38,16 @@ class AmbarellaB(Dialect):
             "ATH": (Function.BECOME_DISK, self._toggle_disk),
         }
 
-    @property
-    def facts(self) -> UsbFacts:
-        return UsbFacts(
-            vendor_id=AMBARELLA[0],
-            product_id=AMBARELLA[1],
-            maker="Ambarella",
-            product="Ambarella Simple Class",
-            serial="",
-            interface_class=VENDOR,
-            endpoints=ENDPOINTS,
-        )
+    facts = FACTS
 
-    # What ports call.
-
-    def attach(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self.lock()
-        self._pipe.clear()
-
-    def read(self, endpoint: int, into: memoryview) -> tuple[int, bool]:
-        if endpoint != BULK_IN:
-            raise Stalled
-        return self._pipe.read(into)
-
-    def write(self, endpoint: int, data: bytes) -> None:
-        """One transfer is one message. Raises `Silent` while a reply waits to be read."""
-        if endpoint != BULK_OUT:
-            raise Stalled
-        if len(self._pipe):
-            raise Silent
+    def take(self, data: bytes) -> None:
+        """One transfer is one message."""
         match = MESSAGE.match(data.decode("ascii", "replace"))
         if match is None:
             self._say(None, "@ERROR;#")
             return
         word, _length, value = match.groups()
         self._answer(word, value)
-
-    def control(self, setup: Setup, data: bytes) -> bytes:  # noqa: ARG002
-        raise Stalled
 
     # Messages.
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from hwsim.faces.ambarella_a import ENDPOINTS
-from hwsim.faces.zfy import Busy, Dialect, Function, ZfyBody
+from hwsim.faces.zfy import Busy, Function, ZfyBody
+from hwsim.faces.zfy_bulk import BULK_PAIR, BulkDialect
 from hwsim.faults import Faults
-from hwsim.usb import BULK_IN, BULK_OUT, Pipe, Setup, Silent, Stalled, UsbFacts
+from hwsim.usb import UsbFacts
 
 USB_ID = (0x1209, 0x0004)
 INTERFACE = (0xFF, 0x00, 0x00)
@@ -25,12 +25,11 @@ TIME = "%Y%m%d%H%M%S"
 NO = "ERROR"
 
 
-class BcPlus(Dialect):
+class BcPlus(BulkDialect):
     """One recorder's answers over USB. `BC+GBIDCODE?` and `BC+LOGIN` need no login before."""
 
     def __init__(self, recorder: ZfyBody, faults: Faults | None = None) -> None:
         super().__init__(recorder, faults)
-        self._pipe = Pipe()
         self._held = b""
         self._questions: dict[str, tuple[Function, Callable[[], str]]] = {
             "GBIDCODE": (Function.ID_CODE, lambda: self.recorder.id_code),
@@ -57,36 +56,18 @@ class BcPlus(Dialect):
             serial="",
             interface_class=INTERFACE,
             interface_name="BC+ bodycam",
-            endpoints=ENDPOINTS,
+            endpoints=BULK_PAIR,
         )
 
-    # What ports call.
-
-    def attach(self) -> None:
-        self.reset()
-
     def reset(self) -> None:
-        self.lock()
-        self._pipe.clear()
+        super().reset()
         self._held = b""
 
-    def read(self, endpoint: int, into: memoryview) -> tuple[int, bool]:
-        if endpoint != BULK_IN:
-            raise Stalled
-        return self._pipe.read(into)
-
-    def write(self, endpoint: int, data: bytes) -> None:
-        """A piece of a line, or several. Raises `Silent` while a reply waits to be read."""
-        if endpoint != BULK_OUT:
-            raise Stalled
-        if len(self._pipe):
-            raise Silent
+    def take(self, data: bytes) -> None:
+        """A piece of a line, or several."""
         *lines, self._held = (self._held + data)[-MOST_HELD:].split(b"\r\n")
         for line in lines:
             self._take(line.decode("gbk", "replace"))
-
-    def control(self, setup: Setup, data: bytes) -> bytes:  # noqa: ARG002
-        raise Stalled
 
     # Lines.
 

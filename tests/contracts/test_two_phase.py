@@ -20,14 +20,10 @@ from agent.recorder.profiles.secret import Secret
 from agent.recorder.registry import open_recorder
 from agent.recorder.two_phase import Introduced, TwoPhase
 from hwsim.body import Body
-from hwsim.control_mode import ControlMode, SerialControl, TcpControl, UsbControl
-from hwsim.faces.ambarella_a import AmbarellaA
-from hwsim.faces.ambarella_b import AmbarellaB
-from hwsim.faces.at_serial import AtSerial
-from hwsim.faces.bc_plus import BcPlus
-from hwsim.faces.e12 import E12
-from hwsim.faces.jieli import JieLi
-from hwsim.faces.zfy import Dialect, ZfyBody
+from hwsim.control_mode import TcpControl
+from hwsim.dialects import control_mode, password_of
+from hwsim.faces.zfy import ZfyBody
+from hwsim.faults import Faults
 from hwsim.images import make_image
 from hwsim.ports.machine import SimulatedMachine
 from hwsim.ports.usb_memory import MemoryBus
@@ -70,8 +66,6 @@ class TwoPhaseContract(RecorderContract):
     """What control mode alone tells, and what only the disk tells, is one recorder."""
 
     family: str
-    make: Callable[[ZfyBody], Dialect]
-    password = "000000"
     battery: int | None = 37
     """Of a body that has 37 percent, as far as the dialect tells it."""
     deletes = False
@@ -84,9 +78,6 @@ class TwoPhaseContract(RecorderContract):
         yield
         self._end.close()
 
-    def control(self, face: Dialect) -> ControlMode:
-        return UsbControl(face)  # type: ignore[arg-type]
-
     def dock(self, body: Body) -> Docked:
         return self.docked(body)[0]
 
@@ -97,8 +88,9 @@ class TwoPhaseContract(RecorderContract):
         folder = self._folder / str(next(self._numbers))
         folder.mkdir()
         simulated, memory = SimulatedMachine(folder), MemoryBus(waited=clock.advance)
-        held = ZfyBody(body=body, password=self.password)
-        control = self.control(type(self).make(held))
+        password = password_of(self.family)
+        held = ZfyBody(body=body, password=password)
+        control, _ = control_mode(self.family, held, Faults())
         two = TwoPhaseRecorder(
             memory,
             simulated,
@@ -119,7 +111,7 @@ class TwoPhaseContract(RecorderContract):
             attached=plug.now(),
             profile=load_profile(shipped_folder() / f"{self.family}.toml"),
             clock=clock,
-            password=lambda: Secret(self.password),
+            password=lambda: Secret(password),
             zone=CHINA,
             sleep=clock.advance,
         )
@@ -195,36 +187,30 @@ class TwoPhaseContract(RecorderContract):
 
 
 class TestAmbarellaA(TwoPhaseContract):
-    family, make = "ambarella-a", AmbarellaA
+    family = "ambarella-a"
     described = ("", "", "")
 
 
 class TestAmbarellaB(TwoPhaseContract):
-    family, make, password = "ambarella-b", AmbarellaB, "12345678"
+    family = "ambarella-b"
     battery = None
     described = ("", "", "")
 
 
 class TestBcPlus(TwoPhaseContract):
-    family, make = "bc-plus", BcPlus
+    family = "bc-plus"
     described = ("", "", "")
 
 
 class TestJieLi(TwoPhaseContract):
-    family, make = "jieli", JieLi
+    family = "jieli"
     described = ("", "", "")
 
 
 class TestAtSerial(TwoPhaseContract):
-    family, make = "at-serial", AtSerial
-
-    def control(self, face: Dialect) -> ControlMode:
-        return SerialControl(face)  # type: ignore[arg-type]
+    family = "at-serial"
 
 
 class TestE12(TwoPhaseContract):
-    family, make = "android-e12", E12
+    family = "android-e12"
     described = ("", "", "")
-
-    def control(self, face: Dialect) -> ControlMode:
-        return TcpControl(face)  # type: ignore[arg-type]

@@ -19,14 +19,8 @@ from agent.recorder.profiles.load import load_profile, shipped_folder
 from agent.recorder.profiles.model import Profile
 from agent.recorder.profiles.secret import Secret
 from hwsim.body import Body
-from hwsim.faces.ambarella_a import AmbarellaA
-from hwsim.faces.ambarella_b import AmbarellaB
-from hwsim.faces.at_serial import AtSerial
-from hwsim.faces.bc_plus import BcPlus
-from hwsim.faces.e12 import E12
-from hwsim.faces.jieli import JieLi
-from hwsim.faces.zfy import Dialect, ZfyBody
-from hwsim.faces.zzx import Zzx
+from hwsim.dialects import DIALECTS, OVER_SERIAL, OVER_TCP, OVER_USB, Talker, password_of
+from hwsim.faces.zfy import ZfyBody
 from hwsim.faults import Faults
 from hwsim.ports.pty_port import PtyPort
 from hwsim.ports.tcp_port import TcpPort
@@ -37,20 +31,7 @@ PORT = "1-1.2"
 CHINA = timezone(timedelta(hours=8))
 NOW = datetime(2026, 8, 4, 2, 0, tzinfo=UTC)
 
-Face = Callable[[ZfyBody, Faults], Dialect]
-FACES: dict[str, Face] = {
-    "ambarella-a": AmbarellaA,
-    "ambarella-b": AmbarellaB,
-    "bc-plus": BcPlus,
-    "jieli": JieLi,
-    "android-e12": E12,
-    "android-zzx": Zzx,
-    "at-serial": AtSerial,
-}
-USB = ("ambarella-a", "ambarella-b", "bc-plus", "jieli")
-TCP = ("android-e12", "android-zzx")
-ALL = tuple(FACES)
-PASSWORDS = {"ambarella-b": "12345678"}
+USB, TCP, ALL = tuple(OVER_USB), tuple(OVER_TCP), DIALECTS
 PATIENCE = 2.0
 """Seconds of a function on lines on which time really passes."""
 HURRY = 0.15
@@ -81,7 +62,7 @@ class Docked:
 
     site: Site
     recorder: ZfyBody
-    face: Dialect
+    face: Talker
     faults: Faults
     unplug: Callable[[], None]
     bus: MemoryBus
@@ -146,16 +127,15 @@ def docked(
     seconds: float = PATIENCE,
 ) -> Iterator[Docked]:
     """A recorder of `family` plugged in; gone at the end, a line also after `cut` bytes from it."""
-    right = PASSWORDS.get(family, "000000")
+    right = password_of(family)
     usb = family in USB
     clock: Clock = TestClock() if usb else SystemClock()
     body = Body(serial="SN-4217", clock=clock, clock_error=clock_error, battery=63, charging=False)
     recorder = recorder or ZfyBody(body=body, password=right)
     faults = faults or Faults()
-    face = FACES[family](recorder, faults)
     profile = profile or (profile_of(family) if usb else hurried(profile_of(family), seconds))
     secret = Secret(right if password is None else password)
-    with _plugged(family, face, clock, cut) as (bus, memory, attached, unplug):
+    with _plugged(family, recorder, faults, clock, cut) as (bus, memory, attached, face, unplug):
         site = Site(
             bus=bus,
             plug=NoPlug(),
@@ -176,24 +156,27 @@ def docked(
 
 @contextmanager
 def _plugged(
-    family: str, face: Dialect, clock: Clock, cut: int | None
-) -> Iterator[tuple[UsbBus, MemoryBus, Attached, Callable[[], None]]]:
+    family: str, recorder: ZfyBody, faults: Faults, clock: Clock, cut: int | None
+) -> Iterator[tuple[UsbBus, MemoryBus, Attached, Talker, Callable[[], None]]]:
     memory = MemoryBus(waited=clock.advance if isinstance(clock, TestClock) else lambda _s: None)
     bus = UsbBus(memory)
-    if family in USB:
-        memory.plug(PORT, face, kernel_driver=family == "jieli")  # type: ignore[arg-type]
+    if family in OVER_USB:
+        face = OVER_USB[family](recorder, faults)
+        memory.plug(PORT, face, kernel_driver=family == "jieli")
         (device,) = bus.list_devices()
-        yield bus, memory, Attached(PORT, usb=device), lambda: memory.unplug(PORT)
-    elif family in TCP:
-        port = TcpPort(face, cut_after=cut)  # type: ignore[arg-type]
+        yield bus, memory, Attached(PORT, usb=device), face, lambda: memory.unplug(PORT)
+    elif family in OVER_TCP:
+        talker = OVER_TCP[family](recorder, faults)
+        port = TcpPort(talker, cut_after=cut)
         try:
-            yield bus, memory, Attached(PORT, address=port.address), port.unplug
+            yield bus, memory, Attached(PORT, address=port.address), talker, port.unplug
         finally:
             port.unplug()
     else:
-        line = PtyPort(face, cut=cut)  # type: ignore[arg-type]
+        talker = OVER_SERIAL[family](recorder, faults)
+        line = PtyPort(talker, cut=cut)
         try:
             node = SerialPort(Path(line.node), PORT)
-            yield bus, memory, Attached(PORT, serials=(node,)), line.unplug
+            yield bus, memory, Attached(PORT, serials=(node,)), talker, line.unplug
         finally:
             line.unplug()

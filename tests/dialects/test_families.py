@@ -10,10 +10,11 @@ import pytest
 from agent.errors import RecorderBusy, RecorderGone, RecorderMisbehaved, RecorderRefused
 from agent.recorder.control.dialect import Wearer, answers
 from hwsim.body import Body
+from hwsim.dialects import password_of
 from hwsim.faces.zfy import Busy, Deny, Function, ZfyBody
 from hwsim.faults import FalseBattery, Faults, NoAnswer
 from tests.contracts.recorder import TestClock
-from tests.dialects.families import ALL, CHINA, HURRY, PASSWORDS, TCP, USB, docked
+from tests.dialects.families import ALL, CHINA, HURRY, TCP, USB, docked
 
 NAMELESS = ("ambarella-b", "at-serial")
 """Their dialect has no field for a wearer."""
@@ -55,7 +56,7 @@ def test_a_serial_recorder_tells_maker_model_and_firmware() -> None:
 @each
 @pytest.mark.parametrize("serial", ["", "0000000"])
 def test_a_recorder_without_a_serial_number_is_refused(family: str, serial: str) -> None:
-    recorder = ZfyBody(body=Body(serial=serial), password=PASSWORDS.get(family, "000000"))
+    recorder = ZfyBody(body=Body(serial=serial), password=password_of(family))
     with docked(family, recorder=recorder) as dock:
         session = dock.open()
         with pytest.raises(RecorderMisbehaved):
@@ -156,7 +157,7 @@ def test_a_wrong_password_is_told_and_never_shown(
     assert refused.value.do
     for text in (str(refused.value), repr(refused.value), caplog.text):
         assert "654321" not in text
-        assert PASSWORDS.get(family, "000000") not in text
+        assert password_of(family) not in text
 
 
 @each

@@ -15,9 +15,10 @@ from agent.link.tcp import TcpLine
 from agent.link.usb_bulk import find_pair
 from agent.link.usb_facts import BULK, INTERRUPT, Endpoint, Interface, TimedOut, UsbDevice
 from agent.recorder.control.dialect import open_control
+from hwsim.dialects import OVER_SERIAL, OVER_TCP
 from hwsim.ports.pty_port import LineNoise, PtyPort, SerialFace
 from hwsim.ports.tcp_port import TcpPort
-from tests.dialects.families import FACES, HURRY, PORT, TCP, docked
+from tests.dialects.families import HURRY, PORT, TCP, docked
 
 
 class Dripping:
@@ -38,7 +39,7 @@ class Dripping:
 @pytest.mark.parametrize("family", [*TCP, "at-serial"])
 def test_where_the_bytes_fall_never_changes_what_they_say(family: str) -> None:
     with docked(family) as dock:
-        face = Dripping(FACES[family](dock.recorder, dock.faults))  # type: ignore[arg-type]
+        face = Dripping((OVER_TCP | OVER_SERIAL)[family](dock.recorder, dock.faults))
         port: TcpPort | PtyPort = TcpPort(face) if family in TCP else PtyPort(face)
         try:
             there = (
@@ -59,8 +60,8 @@ def test_noise_never_makes_one_recorder_another(seed: int) -> None:
     """A line without checksums: the right identity or an error, and no other identity."""
     noise = LineNoise(flip=1 / 150, lose=1 / 600, chatter=(b"\r\nRDY\r\n", b"W (10) wifi: x\r\n"))
     with docked("at-serial", seconds=HURRY) as dock:
-        face = FACES["at-serial"](dock.recorder, dock.faults)
-        port = PtyPort(face, noise=noise, seed=seed)  # type: ignore[arg-type]
+        face = OVER_SERIAL["at-serial"](dock.recorder, dock.faults)
+        port = PtyPort(face, noise=noise, seed=seed)
         try:
             there = Attached(PORT, serials=(SerialPort(port.node, PORT),))
             session = open_control(replace(dock.site, attached=there))

@@ -9,8 +9,9 @@ import pytest
 from agent.errors import RecorderGone
 from agent.link.usb import UsbBus
 from agent.recorder.control.dialect import answers
+from hwsim.dialects import OVER_USB
 from hwsim.faults import Faults, Unplug
-from tests.dialects.families import FACES, PORT, TCP, USB, docked, whole_session
+from tests.dialects.families import PORT, TCP, USB, docked, whole_session
 
 
 def transfers_of(family: str) -> int:
@@ -36,7 +37,7 @@ def test_unplugged_at_every_transfer_of_a_whole_session(family: str) -> None:
             for session in dock.sessions:
                 session.close()
             dock.unplug()
-            dock.bus.plug(PORT, FACES[family](dock.recorder, Faults()))  # type: ignore[arg-type]
+            dock.bus.plug(PORT, OVER_USB[family](dock.recorder, Faults()))
             (device,) = UsbBus(dock.bus).list_devices()
             site = replace(dock.site, attached=replace(dock.site.attached, usb=device))
             assert answers(site)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.bay.status import Doing
+from hwsim.dialects import DIALECTS
 from hwsim.two_phase import (
     BACK_IN_CONTROL,
     NEVER_LEAVES,
@@ -19,7 +20,7 @@ from hwsim.two_phase import (
     Script,
 )
 
-from .yard import FAMILIES, TWO_PHASE, Yard, held, hurried, recorder
+from .yard import FAMILIES, Yard, held, hurried, recorder
 
 PORT = "1-1.2"
 
@@ -121,7 +122,7 @@ def test_two_recorders_with_the_same_ids_are_never_confused(yard: Yard) -> None:
     assert yard.spooled() == expected
 
 
-@pytest.mark.parametrize("family", TWO_PHASE)
+@pytest.mark.parametrize("family", DIALECTS)
 def test_a_second_docking_reads_nothing_again_and_the_image_stays_as_it_was(
     yard: Yard, family: str
 ) -> None:

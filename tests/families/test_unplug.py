@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from agent.bay.status import Doing
+from hwsim.dialects import OVER_USB
 from hwsim.faults import Faults, Unplug
 
-from .yard import USB_FAMILIES, Yard, held, hurried, recorder
+from .yard import Yard, held, hurried, recorder
 
 PORT, BESIDE = "1-1.2", "1-1.3"
 SIZES = (300_000, 1)
@@ -37,7 +38,7 @@ def transfers_of(yard: Yard, family: str) -> int:
     return faults.transfers
 
 
-@pytest.mark.parametrize("family", USB_FAMILIES)
+@pytest.mark.parametrize("family", OVER_USB)
 def test_unplugged_at_any_transfer_of_control_mode_nothing_is_lost(
     tmp_path: Path, family: str
 ) -> None:

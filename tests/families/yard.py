@@ -28,17 +28,11 @@ from agent.recorder.profiles.load import Profiles, load_profiles, shipped_folder
 from agent.spool.files import Spool
 from agent.spool.ledger import Ledger
 from hwsim.body import Body, Card, HeldClip
-from hwsim.control_mode import ControlMode, SerialControl, TcpControl, UsbControl
-from hwsim.faces.ambarella_a import AmbarellaA
-from hwsim.faces.ambarella_b import AmbarellaB
-from hwsim.faces.at_serial import AtSerial
-from hwsim.faces.bc_plus import BcPlus
-from hwsim.faces.e12 import E12
-from hwsim.faces.jieli import JieLi
+from hwsim.control_mode import ControlMode, SerialControl, TcpControl
+from hwsim.dialects import DIALECTS, Talker, control_mode, password_of
 from hwsim.faces.ptp import PtpFace, Quirks
 from hwsim.faces.smp import SmpFace
-from hwsim.faces.zfy import Dialect, ZfyBody
-from hwsim.faces.zzx import Zzx
+from hwsim.faces.zfy import ZfyBody
 from hwsim.faults import Faults
 from hwsim.images import make_image
 from hwsim.media.grown import Noise
@@ -50,20 +44,8 @@ MIB = 2**20
 CHINA = timezone(timedelta(hours=8))
 QUICK: Script = ((0.02, Show.NOTHING), (0.08, Show.DISK))
 
-USB_FAMILIES: dict[str, Callable[[ZfyBody, Faults], Dialect]] = {
-    "ambarella-a": AmbarellaA,
-    "ambarella-b": AmbarellaB,
-    "bc-plus": BcPlus,
-    "jieli": JieLi,
-}
-TCP_FAMILIES: dict[str, Callable[[ZfyBody, Faults], Dialect]] = {
-    "android-e12": E12,
-    "android-zzx": Zzx,
-}
-TWO_PHASE = (*USB_FAMILIES, *TCP_FAMILIES, "at-serial")
 ONE_PHASE = ("mass-storage", "generic-mtp", "generic-ptp", "generic-smp")
-FAMILIES = (*TWO_PHASE, *ONE_PHASE)
-PASSWORDS = {"ambarella-b": "12345678"}
+FAMILIES = (*DIALECTS, *ONE_PHASE)
 SMP_FACTS = """
 [serial]
 baud = 921600
@@ -99,7 +81,7 @@ class Plugged:
     body: Body
     unplug: Callable[[], None]
     plug: Callable[[], None]
-    dialect: Dialect | None = None
+    dialect: Talker | None = None
     disk: TwoPhaseRecorder | None = None
 
 
@@ -186,21 +168,14 @@ class Yard:
     def _two_phase(
         self, family: str, port: str, body: Body, script: Script, faults: Faults
     ) -> Plugged:
-        held = ZfyBody(body=body, password=PASSWORDS.get(family, "000000"))
-        dialect: Dialect | None = None
+        held = ZfyBody(body=body, password=password_of(family))
+        dialect: Talker | None = None
         control: ControlMode | None = None
-        if family in USB_FAMILIES:
-            face = USB_FAMILIES[family](held, faults)
-            dialect, control = face, UsbControl(face)  # type: ignore[arg-type]
-        elif family in TCP_FAMILIES:
-            face = TCP_FAMILIES[family](held, faults)
-            tcp = TcpControl(face)  # type: ignore[arg-type]
-            self._end.callback(tcp.close)
-            self.addresses[port] = tcp.tcp.address
-            dialect, control = face, tcp
-        elif family == "at-serial":
-            dialect = AtSerial(held, faults)
-            control = SerialControl(dialect)
+        if family in DIALECTS:
+            control, dialect = control_mode(family, held, faults)
+        if isinstance(control, TcpControl):
+            self._end.callback(control.close)
+            self.addresses[port] = control.tcp.address
         images = self.folder / "images"
         images.mkdir(exist_ok=True)
         two = TwoPhaseRecorder(

@@ -132,7 +132,7 @@ def test_a_day_that_cannot_be_played_is_said_in_words(tmp_path: Path) -> None:
     [
         (["run", "betacam"], "'betacam' is not one of 'mtp'"),
         (["run", "mtp", "--port", "COM1"], "'COM1' is no port path"),
-        (["run", "mtp", "--size", "1 KiB"], "at least 64 KiB"),
+        (["run", "mtp", "--size", "1 KiB"], "at least 64.0 KiB"),
         (["run", "mtp", "--size", "much"], 'such as "100 GiB"'),
         (["scenario", "no-day"], "there is no file no-day; shipped are bad_cables, shift_change"),
     ],
