@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -40,3 +41,22 @@ def from_text(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
     return moment.astimezone(UTC)
+
+
+_TIME_ERROR = 5
+"""What adjtimex(2) returns while nobody keeps the clock right."""
+_TIMEX_BYTES = 512
+"""More than `struct timex` has on any machine."""
+
+
+def trust() -> str:
+    """How far this machine's wall clock can be trusted: `synchronised` while something such as NTP
+    keeps it right, `unsynchronised` while nothing does, `unknown` where the kernel does not tell.
+    """
+    try:
+        state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    except (OSError, AttributeError):
+        return "unknown"
+    if state < 0:
+        return "unknown"
+    return "unsynchronised" if state == _TIME_ERROR else "synchronised"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import NewType
 
 from blake3 import blake3
@@ -155,6 +156,77 @@ class Digests:
     chunks: str
     sha256: str | None = None
     sm3: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How a clip lies in the spool where that is not as it was recorded: encrypted to `recipient`
+    (an age public key), with the size and digests of those bytes."""
+
+    form: str
+    size: int
+    digests: Digests
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseData:
+    """What an office knows of a clip: the fields of article 17 beside the recorder's number, and
+    what is kept with them. Empty texts are unknown.
+
+    `officer` is the number of who had the recorder when the clip was recorded, and stays so
+    whoever has it later; moments are RFC 3339 text in UTC. `importance` is a person's mark, 0 to 9,
+    apart from the recorder's own; `retention` names a class of the policy.
+    """
+
+    name: str = ""
+    officer: str = ""
+    officer_name: str = ""
+    unit: str = ""
+    used_from: str = ""
+    used_until: str = ""
+    party: str = ""
+    cause: str = ""
+    case_number: str = ""
+    business: str = ""
+    business_part: str = ""
+    remark: str = ""
+    importance: int = 0
+    retention: str = ""
+
+
+class HoldReason(Enum):
+    """Why a clip may neither be cleared nor fall due (article 13, and what courts add)."""
+
+    DISPUTE = "dispute"
+    """Of the enforcement, a complaint or petition."""
+    OBSTRUCTION = "obstruction"
+    """Evasion, refusal, obstruction, abuse or assault."""
+    MASS_INCIDENT = "mass-incident"
+    EVIDENCE = "evidence"
+    """Of a case that is open (articles 12 and 14)."""
+    OTHER = "other"
+    """Another important reason; the note says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One hold on a clip. It stands until `lifted_at` is set; moments in RFC 3339 text."""
+
+    number: int
+    reason: HoldReason
+    note: str
+    who: str
+    approval: str
+    at: str
+    lifted_at: str = ""
+    lifted_by: str = ""
+    lifted_why: str = ""
+    lifted_approval: str = ""
+
+    @property
+    def stands(self) -> bool:
+        return not self.lifted_at
 
 
 def printable(text: str) -> str:

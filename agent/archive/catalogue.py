@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import sqlite_utils
 
+from agent.archive.evidence_tables import THIRD
 from agent.archive.records import (
     FOOTAGE,
     READABLE,
@@ -223,18 +224,20 @@ class Catalogue(CatalogueView):
             )
 
     def _lay_over(self) -> None:
-        """Indices and the view for people."""
+        """Indices, the view for people, and the tables of version 3."""
+        for statement in THIRD:
+            self._db.conn.execute(statement)
         for column in SEARCHED:
             self._db.table("clip").create_index([column], if_not_exists=True)
         self._db.create_view("footage", FOOTAGE, replace=True)
 
     def _bring_up(self) -> None:
-        """From version 1: columns are added, no row is changed. All of it or nothing."""
-        if self.meta("schema") != "1":
+        """From version 1 or 2: columns and tables are added, no row is changed. All or nothing."""
+        if (version := self.meta("schema")) not in ("1", "2"):
             return
         names = {float: "float", int: "integer", str: "text"}
         with self._db.atomic():
-            for name, kind in TOLD.items():
+            for name, kind in TOLD.items() if version == "1" else ():
                 self._db.conn.execute(f"alter table clip add column {name} {names[kind]}")
             self._lay_over()
             self._db.conn.execute("update meta set value = ? where name = 'schema'", [str(SCHEMA)])

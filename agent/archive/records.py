@@ -7,8 +7,8 @@ from typing import Any
 
 from agent.wire.contract import Manifest, Receipt
 
-SCHEMA = 2
-READABLE = frozenset({"1", "2"})
+SCHEMA = 3
+READABLE = frozenset({"1", "2", "3"})
 """Versions that a view reads; in the first, what was added since is unknown of every clip."""
 TOLD: dict[str, type] = {
     "kind": str,

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from agent.config.fields import (
     Address,
+    AgeKey,
     BayPort,
     ByteSize,
     FilePath,
@@ -72,12 +73,56 @@ class Spool(_Table):
     floor: ByteSize = 2 * 2**30
     digests: list[Literal["sha256", "sm3"]] = ["sha256"]
     hold_hours: Annotated[float, Field(ge=0, le=24 * 366, strict=False)] = 72.0
+    encrypt_to: AgeKey | None = None
+    """The archive's age public key: clips are encrypted to it before they touch the disk."""
 
 
 class Archive(_Table):
     """`[archive]` of a dock: the archive keys it trusts, two so that they can rotate."""
 
     keys: Annotated[list[KeyText], Field(min_length=1, max_length=2)]
+
+
+class Clearing(_Table):
+    """`[clearing]`: whether clips are deleted from recorders once they are proved to be safe.
+
+    `mode` is "off", "on" (this dock's operator wants it) or "fleet": as the newest policy signed
+    by the archive says, and off while there is none.
+    """
+
+    mode: Literal["off", "fleet", "on"] = "fleet"
+    grace_hours: Annotated[float, Field(ge=0, le=24 * 366, strict=False)] = 72.0
+    """After the receipt, before a clip may go."""
+    early_below: Annotated[int, Field(ge=0, le=100)] = 0
+    """Per cent of a recorder's storage: while less is free, the grace is not waited for."""
+
+
+class Retained(_Table):
+    """`[[retention]]`: a class of clips by how long they are kept (article 12)."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    until: Literal["date", "case", "ever"] = "date"
+    months: Annotated[int, Field(ge=1, le=12_000)] | None = None
+    label: Annotated[str, Field(max_length=64)] = ""
+    """In the office's own language."""
+
+
+class Stamping(_Table):
+    """`[timestamps]`: the RFC 3161 authority that stamps checkpoints of the custody log."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    certificates: FilePath
+    """The authority's certificates (PEM), by which its answers are checked."""
+    every_hours: Annotated[float, Field(gt=0, le=24 * 31, strict=False)] = 24.0
+
+
+class Cases(_Table):
+    """`[cases]`: what is known of clips beside what recorders tell."""
+
+    assignments: FilePath | None = None
+    """A CSV file of who had which recorder from when to when."""
+    keys: Annotated[list[KeyText], Field(max_length=4)] = []
+    """Of case systems that may send orders, beside the archive's own keys."""
 
 
 class Recorders(_Table):
@@ -119,6 +164,11 @@ class DockConfig(_Table):
     archive: Archive
     recorders: Recorders = Recorders()
     bay: list[Bay] = []
+    clearing: Clearing = Clearing()
+    cases: Cases = Cases()
+    timestamps: Stamping | None = None
+    retention: list[Retained] = []
+    """Without any: `agent.config.retention.DEFAULTS`."""
     recorder: list[Registered] = []
     """`[[recorder]]`: what the office knows of its recorders."""
 
@@ -148,6 +198,12 @@ class Receiving(_Table):
     root: FilePath = Path("/var/lib/bodydock-archive")
     floor: ByteSize = 5 * 2**30
     window: ByteSize = 16 * 2**20
+    tree: Annotated[str, Field(max_length=512)] = ""
+    """How clips are shown in folders for people, such as "{unit}/{officer}/{date}/{name}"; empty:
+    not at all."""
+    identity: FilePath | None = None
+    """The file with the age identity that opens encrypted clips."""
+    store: Literal["as-sent", "plain"] = "as-sent"
 
 
 class ArchiveConfig(_Table):
@@ -156,6 +212,7 @@ class ArchiveConfig(_Table):
     archive: Receiving
     broker: Broker = Broker()
     docks: dict[Id, KeyText] = {}
+    retention: list[Retained] = []
 
 
 C = TypeVar("C", DockConfig, ArchiveConfig)

@@ -57,6 +57,13 @@ KeyText = Annotated[
         "archive's, `bodydock key` the dock's",
     ),
 ]
+AgeKey = Annotated[
+    str,
+    _matching(
+        r"age1[02-9ac-hj-np-z]{58}",
+        'an age public key looks like "age1" and 58 letters and digits; `age-keygen` makes one',
+    ),
+]
 BayPort = Annotated[
     str,
     _matching(

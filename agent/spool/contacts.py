@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from agent.errors import WrongState
+from agent.log_entry import Kind
 from agent.model import ClockReading, Health, Identity, Storage, printable
 from agent.spool import rows
 from agent.spool.changes import Change, Stores, Volume, identity_changes, newest
@@ -50,6 +51,15 @@ class Contacts(Writer):
             )
             said = rows.introduction_columns(identity, profile)
             self._insert("introduction", contact=number, **said, clock_error=clock_error)
+            self._enter(
+                Kind.CONTACT,
+                contact=number,
+                bay=rows.storable(bay),
+                **rows.identity_columns(identity),
+                **said,
+                **rows.reading_columns(reading),
+                clock_error=clock_error,
+            )
             contact = self._contact(number)
             before = newest(self._said_before(contact))
             changes = list(identity_changes(before, contact.identity))
@@ -83,10 +93,12 @@ class Contacts(Writer):
     def end_contact(self, contact: int, reason: str) -> None:
         """The contact is over; the first reason stays."""
         with self._writing():
-            self._database.change(
+            if self._database.change(
                 "UPDATE contact SET ended_at = ?, reason = ? WHERE id = ? AND ended_at IS NULL",
                 [self._now(), rows.storable(reason), contact],
-            )
+            ):
+                words = rows.storable(reason)[:4096]
+                self._enter(Kind.CONTACT_ENDED, contact=contact, reason=words)
 
     def _contact(self, number: int) -> Contact:
         sql = "SELECT * FROM docking WHERE id = ?"
@@ -148,6 +160,15 @@ class Contacts(Writer):
                 serial=contact.identity.serial,
                 bay=contact.bay,
                 kind=change.kind,
+                before=rows.storable(change.before),
+                after=rows.storable(change.after),
+            )
+            self._enter(
+                Kind.FINDING,
+                contact=contact.number,
+                serial=contact.identity.serial,
+                bay=contact.bay,
+                finding=change.kind,
                 before=rows.storable(change.before),
                 after=rows.storable(change.after),
             )

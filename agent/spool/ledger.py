@@ -11,9 +11,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from hashlib import sha256
 
 from agent.clock import to_text
 from agent.errors import LedgerBroken, WrongState
+from agent.log_entry import Kind
 from agent.model import ClipId
 from agent.spool import rows
 from agent.spool.contacts import Contacts
@@ -67,6 +69,12 @@ class Ledger(Contacts):
                 attempts=0,
                 due=None,
             )
+            digests = {
+                name: value
+                for name, value in rows.sealed_columns(sealed).items()
+                if value and name != "fingerprint"
+            }
+            self._enter(Kind.SEALED, clip=sealed.clip, size=sealed.size, **digests)
 
     def wanted_again(self, clip: ClipId) -> None:
         """The recorder still has the clip whose copy here was damaged: pull it anew. The BLAKE3
@@ -79,13 +87,15 @@ class Ledger(Contacts):
                 attempts=0,
                 due=None,
             )
+            self._enter(Kind.WANTED, clip=clip)
 
     # Clips going out.
 
     def offered(self, clip: ClipId) -> None:
         """The archive was told of the clip; nothing changes where it had been."""
-        with self._moving(clip, State.OFFERED, staying=(State.OFFERED,)):
-            pass
+        with self._moving(clip, State.OFFERED, staying=(State.OFFERED,)) as row:
+            if rows.state_of(row) is not State.OFFERED:
+                self._enter(Kind.OFFERED, clip=clip)
 
     def receipted(self, clip: ClipId, receipt: ReceiptRecord) -> None:
         """A checked receipt; its hold begins. A clip that has one keeps the first."""
@@ -101,21 +111,28 @@ class Ledger(Contacts):
                     attempts=0,
                     due=None,
                 )
+                columns = rows.receipt_columns(receipt)
+                envelope = sha256(columns.pop("envelope").encode()).hexdigest()
+                self._enter(Kind.RECEIPTED, clip=clip, **columns, envelope_sha256=envelope)
 
     def refused(self, clip: ClipId, reason: str, due: datetime) -> None:
         """The archive will not take the clip as it is; it is offered again at `due`."""
-        with self._moving(clip, State.REFUSED, staying=(State.REFUSED,)):
+        with self._moving(clip, State.REFUSED, staying=(State.REFUSED,)) as row:
             self._update(clip, reason=rows.storable(reason), due=to_text(due))
+            if rows.state_of(row) is not State.REFUSED:
+                self._enter(Kind.REFUSED, clip=clip, reason=_short(reason))
 
     def damaged(self, clip: ClipId, reason: str) -> None:
         """The dock's copy is not what its digests promise."""
         with self._moving(clip, State.DAMAGED):
             self._update(clip, reason=rows.storable(reason), due=None)
+            self._enter(Kind.DAMAGED, clip=clip, reason=_short(reason))
 
     def released(self, clip: ClipId, reason: str = "") -> None:
         """The tombstone: from here on the dock's copy may go."""
         with self._moving(clip, State.RELEASED):
             self._update(clip, reason=rows.storable(reason))
+            self._enter(Kind.RELEASED, clip=clip, reason=_short(reason))
 
     def postpone(self, clip: ClipId, due: datetime, reason: str) -> None:
         """An attempt failed; the next may go at `due`, and a restart keeps to that."""
@@ -136,3 +153,8 @@ class Ledger(Contacts):
         with self._writing():
             if self._row(clip)["reason"] != reason:
                 self._update(clip, reason=rows.storable(reason))
+
+
+def _short(text: str) -> str:
+    """Words for the custody log, which takes no long ones."""
+    return rows.storable(text)[:4096]

@@ -14,6 +14,7 @@ from agent.spool import schema
 from agent.spool.changes import Volume
 from agent.spool.database import Database, Row
 from agent.spool.entry import Contact, Entry, Finding, KnownRecorder
+from agent.spool.journal import Journal
 from agent.spool.rows import (
     contact_of,
     entry_of,
@@ -44,6 +45,7 @@ class Queries:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.journal = Journal(database)
 
     def know(self) -> int:
         """The ledger's version. Raises `LedgerBroken` unless we know it and have its tables."""

@@ -1,6 +1,6 @@
-"""The ledger's tables, version 2, and the steps that lead there.
+"""The ledger's tables, version 3, and the steps that lead there.
 
-A new ledger takes every step, one of version 1 the second alone; no step changes or drops a table.
+A new ledger takes every step, an older one those that it lacks; no step changes or drops a table.
 
 One row per clip holds its facts, its state and its receipt; chunk digests lie in sidecars beside
 the files. Moments are RFC 3339 text in UTC with milliseconds, so that they sort as text. The
@@ -10,7 +10,8 @@ done; `tally` is kept by triggers, so that counting a million clips reads seven 
 
 Version 2 adds what was told: `introduction`, how a recorder introduced itself at a contact;
 `told`, what a clip's name and its contact's clock tell; `volume`, each store of a recorder as it
-was last met; `finding`, what changed between two contacts.
+was last met; `finding`, what changed between two contacts. What version 3 adds is told in
+`evidence_tables`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.errors import LedgerBroken, LedgerDamaged
+from agent.spool.evidence_tables import THIRD
 
-VERSION = 2
+VERSION = 3
 
 _SENDING = "state IN ('spooled', 'offered', 'refused')"
 """The condition of the partial indices; a query that wants one repeats it word for word."""
@@ -33,6 +35,16 @@ _ENTRY_1 = """CREATE VIEW entry AS
 _DOCKING_1 = """CREATE VIEW docking AS
         SELECT contact.*, recorder.serial, recorder.maker, recorder.model, recorder.firmware
         FROM contact JOIN recorder ON recorder.id = contact.recorder"""
+
+_ENTRY_2 = """CREATE VIEW entry AS
+        SELECT clip.*, recorder.serial, recorder.maker, recorder.model, recorder.firmware,
+            introduction.id_code, introduction.officer, introduction.unit,
+            told.kind, told.profile, told.device, told.officer AS named_officer,
+            told.marked AS named_marked, told.local, told.source, told.zone_offset,
+            told.clock_error AS told_clock_error, told.earliest, told.latest
+        FROM clip JOIN recorder ON recorder.id = clip.recorder
+            LEFT JOIN introduction ON introduction.contact = clip.contact
+            LEFT JOIN told ON told.clip = clip.seq"""
 
 _FIRST = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT",
@@ -157,15 +169,7 @@ _SECOND = (
     "CREATE INDEX contact_recorder ON contact (recorder)",
     "DROP VIEW entry",
     "DROP VIEW docking",
-    """CREATE VIEW entry AS
-        SELECT clip.*, recorder.serial, recorder.maker, recorder.model, recorder.firmware,
-            introduction.id_code, introduction.officer, introduction.unit,
-            told.kind, told.profile, told.device, told.officer AS named_officer,
-            told.marked AS named_marked, told.local, told.source, told.zone_offset,
-            told.clock_error AS told_clock_error, told.earliest, told.latest
-        FROM clip JOIN recorder ON recorder.id = clip.recorder
-            LEFT JOIN introduction ON introduction.contact = clip.contact
-            LEFT JOIN told ON told.clip = clip.seq""",
+    _ENTRY_2,
     """CREATE VIEW docking AS
         SELECT contact.*, recorder.serial, recorder.maker, recorder.model, recorder.firmware,
             introduction.profile, introduction.id_code, introduction.officer, introduction.unit,
@@ -174,12 +178,15 @@ _SECOND = (
             LEFT JOIN introduction ON introduction.contact = contact.id""",
 )
 
-_STEPS = (_FIRST, _SECOND)
-_LAID = (
-    frozenset(_FIRST),
-    frozenset({*_FIRST, *_SECOND} - {_ENTRY_1, _DOCKING_1, "DROP VIEW entry", "DROP VIEW docking"}),
-)
-"""What SQLite keeps of each version's statements."""
+_STEPS = (_FIRST, _SECOND, THIRD)
+_REPLACED = ({_ENTRY_1, _DOCKING_1}, {_ENTRY_2}, set[str]())
+"""What the step after each version drops."""
+
+
+def _laid(version: int) -> frozenset[str]:
+    """What SQLite keeps of the statements that lead to `version`."""
+    made = {each for step in _STEPS[:version] for each in step if not each.startswith("DROP")}
+    return frozenset(made.difference(*_REPLACED[: version - 1]))
 
 
 def steps_from(version: int) -> Iterator[str]:
@@ -202,5 +209,5 @@ def known(version: int, laid: set[str], path: Path) -> None:
         )
     if version < 1:
         raise LedgerBroken(f"{path} is no ledger of bodydock", do="look at the path")
-    if not laid >= _LAID[version - 1]:
+    if not laid >= _laid(version):
         raise LedgerDamaged(f"{path}: its tables are not those of version {version}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent.clock import Clock, to_text
+from agent.clock import Clock, to_text, trust
 from agent.errors import BodydockError, LedgerDamaged, WrongState
+from agent.log_entry import AGENT, Kind, write_entry
 from agent.model import ClipId, Identity
 from agent.spool import rows, schema
 from agent.spool.database import Row, WriterLock, open_writable
@@ -38,8 +39,10 @@ class Writer(Queries):
     of a newer version, or that cannot be opened. The folder must be there.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, trust: Callable[[], str] = trust) -> None:
+        """`trust` says how far the wall clock can be trusted, see `agent.clock.trust`."""
         self._clock = clock
+        self._trust = trust
         self._writer = WriterLock(Path(f"{path}.lock"))
         try:
             super().__init__(open_writable(path))
@@ -138,6 +141,21 @@ class Writer(Queries):
                 self._update(clip, state=to.value)
             yield row
 
+    def _enter(self, kind: Kind, *, clip: str = "", who: str = AGENT, **what: Any) -> None:
+        """Write an entry into the custody log, in the transaction of what it tells of."""
+        number = self.journal.size
+        text = write_entry(
+            number,
+            kind,
+            at=self._now(),
+            trust=self._trust(),
+            run=self.running,
+            who=who,
+            clip=clip,
+            what=what,
+        )
+        self.journal.append(number, text, clip)
+
     def _row(self, clip: ClipId) -> Row:
         sql = "SELECT state, size, attempts, due, reason, blake3 FROM clip WHERE id = ?"
         for row in self._database.rows(sql, [clip]):
@@ -160,6 +178,10 @@ class Writer(Queries):
         state = self._database.value("SELECT state FROM clip WHERE id = ?", [sighting.clip])
         if state is None:
             self._insert("clip", **columns, state=State.SEEN.value, seen_at=self._now())
+            told = ("contact", "storage", "path", "size", "recorded", "generation")
+            facts = {name: columns[name] for name in told} | {"marked": bool(columns["marked"])}
+            serial = rows.storable(sighting.identity.serial)
+            self._enter(Kind.FOUND, clip=sighting.clip, serial=serial, **facts)
         elif state == State.SEEN.value:
             newest = ("contact", "recorder", "bay", "storage", "marked")
             self._update(sighting.clip, **{name: columns[name] for name in newest})

@@ -9,7 +9,8 @@ from agent.errors import Malformed, WrongState
 from agent.model import CHUNK_BYTES, ClipFacts, ClipTime
 from agent.spool.entry import Entry
 from agent.spool.told import NOTHING
-from agent.wire.contract import OFFER_TYPE, Manifest, RecorderFacts, TimeFacts, ToldFacts
+from agent.wire.contract import OFFER_TYPE, Manifest
+from agent.wire.facts import RecorderFacts, TimeFacts, ToldFacts
 
 
 def manifest_of(entry: Entry, dock: str) -> Manifest:

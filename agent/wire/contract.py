@@ -10,22 +10,26 @@ from __future__ import annotations
 from enum import Enum
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.errors import Malformed
+from agent.wire.facts import (
+    CaseFacts,
+    Hex64,
+    HoldFacts,
+    Name,
+    Ranges,
+    RecorderFacts,
+    RetentionFacts,
+    Size,
+    StoredFacts,
+    Text,
+    ToldFacts,
+)
 
 PREFIX = "bodydock/1"
 JSON_LIMIT = 256 * 1024
 """No JSON message is longer; longer ones are dropped unread."""
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-"""An id that is safe in a topic: of a dock, an archive, a receiver."""
-Hex64 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Text = Annotated[str, StringConstraints(max_length=4096)]
-Size = Annotated[int, Field(ge=0, lt=2**63)]
-Seconds = Annotated[float, Field(allow_inf_nan=False)]
-Ranges = Annotated[list[tuple[Size, Size]], Field(max_length=4096)]
-"""Byte ranges [start, end), ascending, apart."""
 
 
 class Message(BaseModel):
@@ -54,47 +58,6 @@ def decode(kind: type[M], payload: bytes) -> M:
         raise Malformed(f"{kind.__name__}: {where}: {first['msg']}") from error
 
 
-class RecorderFacts(BaseModel):
-    """The recorder that a clip came from."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
-
-    maker: Text
-    model: Text
-    serial: Text
-    firmware: Text
-    id_code: Text = ""
-    officer: Text = ""
-    unit: Text = ""
-
-
-class TimeFacts(BaseModel):
-    """When a clip was recorded: the recorder's local time, and the dock's interval in UTC
-    (RFC 3339), neither in place of the other; see `agent.model.ClipTime`."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
-
-    local: Text
-    source: Text
-    zone_offset: Seconds
-    clock_error: Seconds | None = None
-    earliest: Text
-    latest: Text
-
-
-class ToldFacts(BaseModel):
-    """What a clip's name and its contact tell; see `agent.model.ClipFacts`."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
-
-    kind: Text = "footage"
-    profile: Text = ""
-    device: Text = ""
-    officer: Text = ""
-    marked: bool = False
-    time: TimeFacts | None = None
-
-
 class Manifest(Message):
     """`dock/D/up/offer`, inside an envelope signed by the dock: everything known of one clip."""
 
@@ -114,6 +77,12 @@ class Manifest(Message):
     sm3: Hex64 | None = None
     spooled_at: Text
     facts: ToldFacts | None = None
+    case: CaseFacts | None = None
+    holds: Annotated[list[HoldFacts], Field(max_length=64)] = []
+    retention: RetentionFacts | None = None
+    stored: StoredFacts | None = None
+    """Where set, it is these bytes that travel, and `size` and digests above are of the clip as
+    it was recorded."""
 
 
 class Answer(Enum):

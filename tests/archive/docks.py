@@ -39,10 +39,10 @@ from agent.wire.contract import (
     Message,
     Progress,
     Receipt,
-    RecorderFacts,
     decode,
     up,
 )
+from agent.wire.facts import RecorderFacts
 
 RECEIVER = "r1"
 CHUNK = 4096

@@ -23,11 +23,11 @@ from agent.wire.contract import (
     Presence,
     Progress,
     Receipt,
-    RecorderFacts,
     down,
     presence_topic,
     up,
 )
+from agent.wire.facts import RecorderFacts
 
 Word = tuple[str, bytes]
 """A topic and a payload."""

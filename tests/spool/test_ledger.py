@@ -338,7 +338,7 @@ def test_a_second_writer_is_kept_out(ledger: Ledger, path: Path, clock: HandCloc
 def test_a_newer_ledger_is_left_alone(path: Path, clock: HandClock) -> None:
     Ledger(path, clock).close()
     with sqlite3.connect(path) as raw:
-        raw.execute("PRAGMA user_version = 3")
+        raw.execute("PRAGMA user_version = 99")
     raw.close()
     before = path.read_bytes()
     for opened in (lambda: Ledger(path, clock), lambda: LedgerView(path)):

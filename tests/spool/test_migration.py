@@ -59,7 +59,7 @@ def test_every_row_of_version_1_is_there_afterwards(path: Path) -> None:
     contacts = [row[:4] for row in after.pop("contact")]
     assert [row[:4] for row in before.pop("contact")] == contacts
     assert after == before
-    assert version(path) == schema.VERSION == 2
+    assert version(path) == schema.VERSION == 3
 
 
 def test_every_clip_keeps_its_state_and_goes_on(path: Path) -> None:
@@ -130,7 +130,7 @@ def test_no_room_for_the_new_tables_leaves_version_1(
             Ledger(path, HandClock())
     assert version(path) == 1
     Ledger(path, HandClock()).close()
-    assert version(path) == 2
+    assert version(path) == schema.VERSION
 
 
 def _pages(path: Path) -> int:
