@@ -116,14 +116,38 @@ class ClipDamaged(BodydockError):
     fault = Fault.DOCK
 
 
+class MediumFull(BodydockError):
+    """The medium of an export has no room for it, or takes no file that large."""
+
+    fault = Fault.OPERATOR
+
+
+class MediumBroken(BodydockError):
+    """The medium of an export failed to write, or gives back other bytes than were written."""
+
+    fault = Fault.OPERATOR
+
+
 class LedgerBroken(BodydockError):
     """The ledger cannot be opened, is damaged, or is of a version we do not know."""
 
     fault = Fault.DOCK
 
 
+class LedgerInUse(LedgerBroken):
+    """Another process writes this ledger: a dock that runs, or a command at its work."""
+
+    retry = True
+
+
 class LedgerDamaged(LedgerBroken):
     """The ledger's file is no database, or its pages contradict each other: move it aside."""
+
+
+class NoAnswer(BodydockError):
+    """The daemon of this machine took an order and did not answer, or not as it should."""
+
+    fault = Fault.DOCK
 
 
 class WrongState(BodydockError):
@@ -182,6 +206,19 @@ class Malformed(BodydockError):
     """Bytes that break their format; they are dropped and nothing follows from them."""
 
     fault = Fault.SENDER
+
+
+class StampRejected(BodydockError):
+    """A time stamp authority's answer is not what it was asked for, or not by who is trusted."""
+
+    fault = Fault.SENDER
+
+
+class AuthorityUnreachable(BodydockError):
+    """No answer of a time stamp authority; the checkpoint is stamped later."""
+
+    fault = Fault.NETWORK
+    retry = True
 
 
 class Untrusted(BodydockError):

@@ -61,6 +61,8 @@ class Kind(Enum):
     """A damaged clip is to be pulled again."""
     PROVED = "proved"
     """An archive proved that it still has the clip."""
+    UNPROVED = "unproved"
+    """An archive says that it lost the clip; with the receipt, which counts no longer."""
     HELD = "held"
     LIFTED = "lifted"
     """A hold was lifted."""

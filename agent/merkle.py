@@ -116,6 +116,36 @@ def verifies_consistency(
     return last == 0 and before == old_root and after == new_root
 
 
+class Growing:
+    """A tree that is built leaf by leaf, from nothing, in memory of the logarithm of its size."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._whole: list[bytes] = []
+        """The roots of the complete subtrees so far, the widest first."""
+
+    def add(self, leaf: bytes) -> list[bytes]:
+        """The nodes that this leaf completes, as `completed` has them."""
+        done = [leaf]
+        number = self.size
+        while number & 1:
+            done.append(node_hash(self._whole.pop(), done[-1]))
+            number >>= 1
+        self._whole.append(done[-1])
+        self.size += 1
+        return done
+
+    @property
+    def root(self) -> bytes:
+        """Over all leaves so far."""
+        if not self._whole:
+            return EMPTY_ROOT
+        found = self._whole[-1]
+        for each in self._whole[-2::-1]:
+            found = node_hash(each, found)
+        return found
+
+
 def _split(size: int) -> int:
     """The largest power of two below `size`."""
     return 1 << (size - 1).bit_length() - 1

@@ -97,6 +97,12 @@ class Clearing(_Table):
     """Per cent of a recorder's storage: while less is free, the grace is not waited for."""
 
 
+ROUTINE = "routine"
+"""The class of a clip of which nothing else was said."""
+LEAST_MONTHS = 6
+"""Of the routine class (article 12)."""
+
+
 class Retained(_Table):
     """`[[retention]]`: a class of clips by how long they are kept (article 12)."""
 
@@ -224,6 +230,7 @@ def load(kind: type[C], path: Path) -> C:
     if isinstance(config, DockConfig):
         _check_bays(path, config)
         _check_recorders(path, config)
+    _check_retention(path, config.retention)
     return config
 
 
@@ -242,6 +249,27 @@ def _check_recorders(path: Path, config: DockConfig) -> None:
     serials = [each.serial for each in config.recorder]
     if twice := sorted({serial for serial in serials if serials.count(serial) > 1}):
         raise ConfigError(printable(f"{path}: recorder {', '.join(twice)} is given twice"))
+
+
+def _check_retention(path: Path, classes: list[Retained]) -> None:
+    names = [each.name for each in classes]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(printable(f"{path}: retention {', '.join(twice)} is given twice"))
+    for each in classes:
+        if (each.months is None) is (each.until == "date"):
+            words = "needs months" if each.until == "date" else "takes no months"
+            raise ConfigError(
+                printable(f'{path}: retention {each.name}: until = "{each.until}" {words}')
+            )
+        if each.name == ROUTINE and each.months is not None and each.months < LEAST_MONTHS:
+            raise ConfigError(
+                f"{path}: retention {ROUTINE} is {each.months} months, footage is kept for at "
+                f"least {LEAST_MONTHS} (article 12)"
+            )
+    if classes and ROUTINE not in names:
+        raise ConfigError(
+            f"{path}: no retention is named {ROUTINE}", do="name what holds for other clips so"
+        )
 
 
 def _secret(path: Path) -> str:

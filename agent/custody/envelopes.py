@@ -25,12 +25,20 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 
 def seal(payload_type: str, payload: bytes, key: SecretKey) -> bytes:
     """An envelope around `payload`, signed by `key`."""
-    signature = key.sign(pae(payload_type, payload))
+    return seal_by(payload_type, payload, [key])
+
+
+def seal_by(payload_type: str, payload: bytes, keys: Iterable[SecretKey]) -> bytes:
+    """An envelope with a signature of each key."""
+    signed = pae(payload_type, payload)
     return json.dumps(
         {
             "payloadType": payload_type,
             "payload": base64.b64encode(payload).decode(),
-            "signatures": [{"keyid": key.public.name, "sig": base64.b64encode(signature).decode()}],
+            "signatures": [
+                {"keyid": key.public.name, "sig": base64.b64encode(key.sign(signed)).decode()}
+                for key in keys
+            ],
         },
         separators=(",", ":"),
     ).encode()
@@ -60,7 +68,7 @@ def _open(envelope: bytes) -> tuple[str, bytes, list[bytes]]:
     if len(envelope) > JSON_LIMIT:
         raise Malformed(f"envelope: {len(envelope)} bytes, the limit is {JSON_LIMIT}")
     try:
-        outer: Any = json.loads(envelope)
+        outer: Any = json.loads(envelope.decode("ascii"), object_pairs_hook=_once)
         kind, payload, signatures = outer["payloadType"], outer["payload"], outer["signatures"]
         if not isinstance(kind, str) or not isinstance(signatures, list):
             raise TypeError("payloadType or signatures of a wrong type")
@@ -69,6 +77,14 @@ def _open(envelope: bytes) -> tuple[str, bytes, list[bytes]]:
         return kind, _unbase64(payload), [_unbase64(one["sig"]) for one in signatures]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise Malformed(f"envelope: {type(error).__name__}: {str(error)[:120]}") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two members with one name, each reader could take another: there are none here."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
 
 
 def _unbase64(text: object) -> bytes:

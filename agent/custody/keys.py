@@ -69,13 +69,26 @@ class SecretKey:
         return self._key.sign(message)
 
     @staticmethod
-    def load_or_make(path: Path) -> SecretKey:
-        """The key in `path` (PKCS #8 PEM); made there, `0600`, synced, if there is none.
+    def load(path: Path) -> SecretKey:
+        """The key in `path`; raises `KeyUnusable` as `load_or_make`, and where there is none."""
+        try:
+            return _load(path)
+        except FileNotFoundError as error:
+            raise KeyUnusable(f"{path} is not there", do="start bodydock once") from error
+        except OSError as error:
+            raise KeyUnusable(f"{path} cannot be read: {error.strerror}") from error
+
+    @staticmethod
+    def load_or_make(path: Path, credential: str = "") -> SecretKey:
+        """The key in `path` (PKCS #8 PEM); made there, `0600`, synced, if there is none. Where
+        systemd hands over a credential of that name (systemd.exec(5), LoadCredential=), that one.
 
         Raises `KeyUnusable` where the file is readable by others, holds no Ed25519 key, or can
         be neither read nor made.
         """
         try:
+            if given := _credential(credential):
+                return _load(given)
             if not path.exists():
                 _make(path)
             return _load(path)
@@ -84,6 +97,19 @@ class SecretKey:
                 f"{path} can be neither read nor made: {error.strerror}",
                 do="check its folder's owner, permissions and free space",
             ) from error
+
+
+def is_credential(name: str) -> bool:
+    """Whether systemd hands over a key of that name."""
+    return _credential(name) is not None
+
+
+def _credential(name: str) -> Path | None:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not name or not folder:
+        return None
+    path = Path(folder) / name
+    return path if path.exists() else None
 
 
 def _load(path: Path) -> SecretKey:

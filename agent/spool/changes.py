@@ -37,6 +37,12 @@ WORDS = {
     "foreign-card": "a card that was last in another recorder",
     "dirty": "a file system that was not closed in order",
     "label": "a disk label that is not the recorder's serial",
+    "vanished": "footage that was never pulled is not on the recorder any more",
+    "vanished-kept": "footage that this dock has is not on the recorder any more",
+    "resized": "a clip that has another size under its path and time",
+    "rewritten": "a clip that has other bytes under its path, size and time",
+    "backdated": "a clip that is new and older than what was there",
+    "cleared-other": "a deletion took something else with it",
 }
 """What each kind of finding means, for people."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 from agent.errors import WrongState
 from agent.log_entry import Kind
@@ -36,9 +37,8 @@ class Contacts(Writer):
     ) -> int:
         """A recorder was docked; the number of this contact.
 
-        `profile` is the id of the one that it matched, `clock_error` how far its clock is ahead
-        in seconds, `serial_is_label` that profile's quirk. What changed since the recorder was
-        last here is kept as findings and logged as warnings.
+        `profile` is the id of the one that it matched, `clock_error` how far its clock is ahead in
+        seconds, `serial_is_label` that profile's quirk. What changed since is kept as findings.
         """
         with self._writing():
             number = self._insert(
@@ -51,15 +51,9 @@ class Contacts(Writer):
             )
             said = rows.introduction_columns(identity, profile)
             self._insert("introduction", contact=number, **said, clock_error=clock_error)
-            self._enter(
-                Kind.CONTACT,
-                contact=number,
-                bay=rows.storable(bay),
-                **rows.identity_columns(identity),
-                **said,
-                **rows.reading_columns(reading),
-                clock_error=clock_error,
-            )
+            told = {**rows.identity_columns(identity), **said, **rows.reading_columns(reading)}
+            told |= {"bay": rows.storable(bay), "clock_error": clock_error}
+            self._enter(Kind.CONTACT, contact=number, **told)
             contact = self._contact(number)
             before = newest(self._said_before(contact))
             changes = list(identity_changes(before, contact.identity))
@@ -153,25 +147,15 @@ class Contacts(Writer):
 
     def _keep(self, contact: Contact, changes: Sequence[Change]) -> None:
         for change in changes:
-            self._insert(
-                "finding",
-                at=self._now(),
-                contact=contact.number,
-                serial=contact.identity.serial,
-                bay=contact.bay,
-                kind=change.kind,
-                before=rows.storable(change.before),
-                after=rows.storable(change.after),
-            )
-            self._enter(
-                Kind.FINDING,
-                contact=contact.number,
-                serial=contact.identity.serial,
-                bay=contact.bay,
-                finding=change.kind,
-                before=rows.storable(change.before),
-                after=rows.storable(change.after),
-            )
+            self._keep_one(contact, change)
+
+    def _keep_one(self, contact: Contact, change: Change, **evidence: Any) -> None:
+        """Keep a finding; `evidence` goes with it into the custody log."""
+        serial, bay = contact.identity.serial, contact.bay
+        facts: dict[str, Any] = {"contact": contact.number, "serial": serial, "bay": bay}
+        said = {"before": rows.storable(change.before), "after": rows.storable(change.after)}
+        self._insert("finding", at=self._now(), kind=change.kind, **facts, **said)
+        self._enter(Kind.FINDING, **facts, finding=change.kind, **said, **evidence)
 
 
 def _tell(contact: Contact, changes: Sequence[Change]) -> None:

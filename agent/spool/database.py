@@ -19,7 +19,7 @@ from typing import Any
 
 import sqlite_utils
 
-from agent.errors import BodydockError, LedgerBroken, LedgerDamaged, SpoolFull
+from agent.errors import BodydockError, LedgerBroken, LedgerDamaged, LedgerInUse, SpoolFull
 
 Params = Sequence[Any] | dict[str, Any]
 Row = Mapping[str, Any]
@@ -193,7 +193,8 @@ class WriterLock:
     """Held by the one process that writes a ledger; let go when it is closed or collected."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `LedgerBroken` where another process holds it, or no file can be made."""
+        """Raises `LedgerInUse` where another process holds it, `LedgerBroken` where no file can
+        be made."""
         self._file = -1
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -204,7 +205,7 @@ class WriterLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise LedgerBroken(
+            raise LedgerInUse(
                 f"another bodydock holds {path}", do="stop that one first"
             ) from error
 

@@ -74,6 +74,15 @@ def allocate(path: Path, size: int) -> int:
     return file
 
 
+@contextmanager
+def closing_file(handle: int) -> Iterator[int]:
+    """A descriptor that is closed behind the block."""
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
 def write_all(handle: int, data: bytes | memoryview) -> None:
     """`os.write` until all is written; a disk that fills up takes only a part."""
     rest = memoryview(data)

@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.model import ClipFacts, ClipId, ClockReading, Digests, Health, Identity
+from agent.model import CaseData, ClipFacts, ClipId, ClockReading, Digests, Health, Identity, Stored
 from agent.spool.changes import Change
 from agent.spool.states import State
 from agent.spool.told import NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Whose a clip was when it was recorded, and why that is said."""
+
+    case: CaseData
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +38,34 @@ class Sighting:
     marked: bool
     generation: int = 0
     facts: ClipFacts = NOTHING
+    owned: Owned | None = None
+    """Counts for a clip that is new to the ledger, and never again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A clip that is whole and durable in the spool.
+    """A clip that is whole and durable in the spool: size and digests as it was recorded.
 
     `fingerprint` is `spool.sidecar.fingerprint` of some of its bytes, by which the same
-    clip is known again on a recorder without reading it whole.
+    clip is known again on a recorder without reading it whole. `stored` is set where the clip
+    lies here in another form.
     """
 
     clip: ClipId
     size: int
     digests: Digests
     fingerprint: str
+    stored: Stored | None = None
+
+    @property
+    def file_size(self) -> int:
+        """Of the bytes that lie in the spool, and are sent."""
+        return self.stored.size if self.stored else self.size
+
+    @property
+    def file_digests(self) -> Digests:
+        """Of the bytes that lie in the spool, and are sent."""
+        return self.stored.digests if self.stored else self.digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +99,8 @@ class Entry:
     receipted_at: datetime | None
     attempts: int
     due: datetime | None
+    urgent: bool = False
+    """Goes to the archive before others: held, of a class of its own, or marked by a person."""
 
     @property
     def clip(self) -> ClipId:

@@ -6,12 +6,14 @@
 - `stamp`: RFC 3161 tokens over checkpoints.
 - `case_version`: every version of a clip's case data, as JSON; `case_now` is the newest, to search.
 - `hold`: reasons that forbid clearing; a lifted one stays.
+- `urgent`: clips that go to the archive before others; a trigger takes out those that arrived.
 - `clearing`: how far a clip is on its way off its recorder.
 - `stored`: clips that lie here in another form than they were recorded (encrypted).
-- `listing`, `listed`: what each recorder listed at its last whole listing.
+- `listing`: the digest of every whole listing, by store; `listed`: the clips of each store's last.
 - `epoch`: the archives' epochs as last heard; `policy`: signed fleet policies; `errand`: orders
   from elsewhere that were carried out, so that a repeated one is answered and not done twice.
 - `fact`: texts about the whole, such as the digest of the configuration that was last used.
+- `export`: what was handed out, by the numbers of its first and its last custody entry.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ ENTRY_3 = """CREATE VIEW entry AS
             told.marked AS named_marked, told.local, told.source, told.zone_offset,
             told.clock_error AS told_clock_error, told.earliest, told.latest,
             stored.form, stored.size AS stored_size, stored.blake3 AS stored_blake3,
-            stored.chunks AS stored_chunks, stored.sha256 AS stored_sha256, stored.recipient
+            stored.chunks AS stored_chunks, stored.sha256 AS stored_sha256, stored.recipient,
+            urgent.clip IS NOT NULL AS urgent
         FROM clip JOIN recorder ON recorder.id = clip.recorder
             LEFT JOIN introduction ON introduction.contact = clip.contact
             LEFT JOIN told ON told.clip = clip.seq
-            LEFT JOIN stored ON stored.clip = clip.seq"""
+            LEFT JOIN stored ON stored.clip = clip.seq
+            LEFT JOIN urgent ON urgent.clip = clip.seq"""
 
 THIRD = (
     """CREATE TABLE custody (
@@ -93,6 +97,11 @@ THIRD = (
         lifted_approval TEXT
     ) STRICT""",
     "CREATE INDEX hold_clip ON hold (clip)",
+    "CREATE TABLE urgent (clip INTEGER PRIMARY KEY REFERENCES clip (seq)) STRICT",
+    """CREATE TRIGGER urgent_done AFTER UPDATE OF state ON clip
+        WHEN new.state IN ('receipted', 'released') BEGIN
+        DELETE FROM urgent WHERE clip = new.seq;
+    END""",
     """CREATE TABLE clearing (
         clip INTEGER PRIMARY KEY REFERENCES clip (seq),
         state TEXT NOT NULL CHECK (state IN ('wanted', 'proved', 'clearing', 'cleared')),
@@ -105,6 +114,7 @@ THIRD = (
         proved_from REAL,
         contact INTEGER REFERENCES contact (id),
         cleared_from REAL,
+        kept INTEGER NOT NULL DEFAULT 0,
         note TEXT NOT NULL DEFAULT ''
     ) STRICT""",
     "CREATE INDEX clearing_state ON clearing (state)",
@@ -118,22 +128,23 @@ THIRD = (
         recipient TEXT NOT NULL
     ) STRICT""",
     """CREATE TABLE listing (
-        contact INTEGER PRIMARY KEY REFERENCES contact (id),
+        contact INTEGER NOT NULL REFERENCES contact (id),
+        store TEXT NOT NULL,
         serial TEXT NOT NULL,
         at TEXT NOT NULL,
         number INTEGER NOT NULL,
-        digest TEXT NOT NULL
+        digest TEXT NOT NULL,
+        PRIMARY KEY (contact, store)
     ) STRICT""",
-    "CREATE INDEX listing_serial ON listing (serial, contact)",
+    "CREATE INDEX listing_serial ON listing (serial, store, contact)",
     """CREATE TABLE listed (
         serial TEXT NOT NULL,
-        storage TEXT NOT NULL,
+        store TEXT NOT NULL,
         path TEXT NOT NULL,
         size INTEGER NOT NULL,
         recorded TEXT NOT NULL,
-        clip TEXT NOT NULL,
-        PRIMARY KEY (serial, storage, path, size, recorded)
-    ) STRICT""",
+        PRIMARY KEY (serial, store, path, size, recorded)
+    ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE epoch (
         archive TEXT PRIMARY KEY,
         epoch TEXT NOT NULL,
@@ -142,6 +153,7 @@ THIRD = (
     """CREATE TABLE policy (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         at TEXT NOT NULL,
+        serial INTEGER NOT NULL UNIQUE,
         envelope TEXT NOT NULL
     ) STRICT""",
     """CREATE TABLE errand (
@@ -151,6 +163,11 @@ THIRD = (
         result TEXT NOT NULL
     ) STRICT""",
     "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+    """CREATE TABLE export (
+        id TEXT PRIMARY KEY,
+        begun INTEGER NOT NULL REFERENCES custody (n),
+        ended INTEGER REFERENCES custody (n)
+    ) STRICT""",
     "DROP VIEW entry",
     ENTRY_3,
 )

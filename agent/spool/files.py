@@ -17,10 +17,12 @@ from agent.errors import ClipDamaged, Malformed, WrongState
 from agent.model import CHUNK_BYTES, ClipId
 from agent.spool import sidecar
 from agent.spool.aside import Aside
+from agent.spool.cipher import Cipher
 from agent.spool.claims import Claims
-from agent.spool.durable import allocate, medium, sync_folder, write_new
+from agent.spool.durable import allocate, closing_file, medium, sync_folder, write_new
 from agent.spool.entry import Sealed
-from agent.spool.hashing import Measured, measure
+from agent.spool.forms import remeasure, rooms, sums_of, taken
+from agent.spool.hashing import Measured
 from agent.spool.intake import Intake
 from agent.spool.layout import SUMS, Layout
 from agent.spool.ledger import Ledger
@@ -29,6 +31,7 @@ from agent.spool.readers import Readers, lost
 from agent.spool.recall import candidates, recall
 from agent.spool.room import Room
 from agent.spool.states import NEXT, State
+from agent.spool.streams import stream
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +41,8 @@ class Spool:
 
     `quota` is how many bytes the spool may fill, `floor` how many must stay free on its file
     system, `digests` which of "sha256" and "sm3" to make beside BLAKE3, `hold_seconds` how long
-    (in running time) a clip stays after its receipt. Run `recovery.recover` before using it.
-    Methods raise `SpoolBroken` where the disk fails.
+    (in running time) a clip stays after its receipt; `cipher` encrypts clips as they come in.
+    Run `recovery.recover` before using it. Methods raise `SpoolBroken` where the disk fails.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Spool:
         digests: frozenset[str],
         hold_seconds: float,
         random: Random,
+        cipher: Cipher | None = None,
     ) -> None:
         self.layout = Layout(root)
         self.layout.make()
@@ -59,6 +63,7 @@ class Spool:
         self.room = Room(root, quota=quota, floor=floor, aside=partial(held, self.layout))
         self.aside = Aside()
         self.digests = digests
+        self._cipher = cipher
         self._hold_seconds = hold_seconds
         self._random = random
         self._readers = Readers(self._open)
@@ -70,7 +75,7 @@ class Spool:
 
     def could_hold(self, size: int) -> bool:
         """Whether a clip of `size` bytes would fit if nothing else were here."""
-        return self.room.ever(size + sidecar.length(size))
+        return self.room.ever(sum(rooms(size, self._cipher)))
 
     def intake(self, clip: ClipId, size: int) -> Intake:
         """Reserve room for a clip and begin to take it in.
@@ -79,19 +84,19 @@ class Spool:
         bay has this very clip (two recorders with one serial), `WrongState` for a clip that is
         here already.
         """
-        need = size + sidecar.length(size)
+        need = sum(lengths := rooms(size, self._cipher))
         with self._claiming(clip):
             self.make_room(need)
             self._remove_stranger(clip)
             part = self._part(".part")
-            file = self.room.reserve(need, partial(allocate, part, size))
+            file = self.room.reserve(need, partial(allocate, part, lengths[0]))
         return Intake(
             clip,
             size,
             part=part,
             file=file,
+            stream=stream(file, clip, size, self.digests, self._cipher),
             layout=self.layout,
-            digests=self.digests,
             kept=partial(self._finished, need),
             gone=partial(self._given_up, clip, need),
         )
@@ -133,7 +138,8 @@ class Spool:
                 return 0
             while self.room.lacking(need) > 0:
                 if entries := self.ledger.releasable(self._hold_seconds, 1):
-                    released += self.release(entries[0].clip)
+                    with suppress(WrongState):  # a bay began to clear it this very moment
+                        released += self.release(entries[0].clip)
                 elif not self.aside.drop_oldest():
                     break
         return released
@@ -158,8 +164,8 @@ class Spool:
         """
         sealed = self._sealed(clip)
         try:
-            chunks = sidecar.read(self.layout.sums(clip), sealed.size)
-            if blake3(chunks).hexdigest() != sealed.digests.chunks:
+            chunks = sidecar.read(self.layout.sums(clip), sealed.file_size)
+            if blake3(chunks).hexdigest() != sealed.file_digests.chunks:
                 raise Malformed("sidecar: of another clip")
         except Malformed as error:
             log.warning("clip %s: %s; making it anew", clip, error)
@@ -178,7 +184,7 @@ class Spool:
         sealed = self._sealed(clip)
         found = self._prove(clip, sealed)
         part = self._part(SUMS)
-        write_new(part, sidecar.encode(sealed.size, found.chunks))
+        write_new(part, sums_of(sealed, found.chunks))
         with medium("naming a sidecar"):
             part.replace(self.layout.sums(clip))
         sync_folder(self.layout.folder(clip))
@@ -241,23 +247,18 @@ class Spool:
         return entry.sealed
 
     def _prove(self, clip: ClipId, sealed: Sealed) -> Measured:
-        made = {name for name in ("sha256", "sm3") if getattr(sealed.digests, name)}
-        with lost(clip):
-            file = self._open(clip)
-            try:
-                found = measure(file, frozenset(made))
-            finally:
-                os.close(file)
-        if (found.size, found.digests) != (sealed.size, sealed.digests):
+        with lost(clip), closing_file(self._open(clip)) as file:
+            found = remeasure(file, sealed)
+        if (found.size, found.digests) != (sealed.file_size, sealed.file_digests):
             raise ClipDamaged(f"clip {clip} no longer has the bytes that its digests promise")
         return found
 
     def _open(self, clip: ClipId) -> int:
         sealed = self._sealed(clip)
         file = os.open(self.layout.clip(clip), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        if (size := os.fstat(file).st_size) != sealed.size:
+        if (size := os.fstat(file).st_size) != sealed.file_size:
             os.close(file)
-            raise ClipDamaged(f"clip {clip} is {size} bytes long, not {sealed.size}")
+            raise ClipDamaged(f"clip {clip} is {size} bytes long, not {sealed.file_size}")
         return file
 
     def _part(self, suffix: str) -> Path:
@@ -283,7 +284,7 @@ class Spool:
 
     def _finished(self, need: int, sealed: Sealed) -> None:
         self._claims.finish(sealed)
-        self.room.keep(need)
+        self.room.keep(need, taken(sealed))
 
     def _given_up(self, clip: ClipId, need: int) -> None:
         self._claims.drop(clip)

@@ -80,8 +80,8 @@ def measure(file: int, digests: frozenset[str], clip: str = "") -> Measured:
     """
     os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
     os.posix_fadvise(file, 0, 0, os.POSIX_FADV_SEQUENTIAL)
-    chunks, whole = ChunkHasher(), _Whole(digests)
-    parts = _Parts(places(os.fstat(file).st_size, clip))
+    chunks, whole = ChunkHasher(), Whole(digests)
+    parts = Parts(places(os.fstat(file).st_size, clip))
     size = 0
     with ThreadPoolExecutor(1, thread_name_prefix="digest") as second:
         hashing: Future[None] | None = None
@@ -103,8 +103,8 @@ def measure(file: int, digests: frozenset[str], clip: str = "") -> Measured:
     return Measured(size, whole.finish(listed), listed, fingerprint(*parts.found))
 
 
-class _Whole:
-    """The digests of the whole."""
+class Whole:
+    """The digests of a whole stream, fed in order; `digests` are those beside BLAKE3."""
 
     def __init__(self, digests: frozenset[str]) -> None:
         self._blake3 = blake3()
@@ -120,7 +120,7 @@ class _Whole:
         return Digests(self._blake3.hexdigest(), blake3(chunks).hexdigest(), **others)
 
 
-class _Parts:
+class Parts:
     """What lies at some places of a stream, for the fingerprint."""
 
     def __init__(self, wanted: list[tuple[int, int]]) -> None:

@@ -8,7 +8,8 @@ would say yes.
 
 Coming in, each chunk is hashed once. Reading back, each chunk is hashed again and must be the
 same; it is over those proven bytes that the digests of the whole are made, while the disk reads
-ahead.
+ahead. An encrypted clip goes the same way, with its ciphertext as the bytes that are written, read
+back and proved; see `agent.spool.streams`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from pathlib import Path
 
 from agent.errors import BodydockError, RecorderMisbehaved, SpoolBroken
 from agent.model import ClipId
-from agent.spool.durable import medium, sync_folder, write_all, write_new
+from agent.spool.durable import medium, sync_folder, write_new
 from agent.spool.entry import Sealed
-from agent.spool.hashing import WINDOW_BYTES, ChunkHasher, Measured, measure
+from agent.spool.forms import sums_of
+from agent.spool.hashing import WINDOW_BYTES, Measured, measure
 from agent.spool.layout import SUMS, Layout
-from agent.spool.sidecar import encode
+from agent.spool.probes import Place
+from agent.spool.streams import Stream
 
 
 class Intake:
@@ -40,8 +43,8 @@ class Intake:
         *,
         part: Path,
         file: int,
+        stream: Stream,
         layout: Layout,
-        digests: frozenset[str],
         kept: Callable[[Sealed], None],
         gone: Callable[[], None],
     ) -> None:
@@ -50,11 +53,10 @@ class Intake:
         self.written = 0
         self._part = part
         self._file = file
+        self._stream = stream
         self._layout = layout
-        self._digests = digests
         self._kept = kept
         self._gone = gone
-        self._chunks = ChunkHasher()
         self._flushed = 0
         self._traces = [part]
 
@@ -70,17 +72,21 @@ class Intake:
             self.abandon()
             raise RecorderMisbehaved(f"gives more than the {self.size} bytes it declared")
         with self._abandoning(), medium("writing a clip"):
-            self._chunks.update(memoryview(data))
-            write_all(self._file, data)
+            self._stream.write(data)
             self.written += len(data)
             self._write_behind()
 
-    def reread(self, offset: int, size: int) -> bytes:
-        """`size` bytes from `offset` of what was written; fewer where that ends."""
+    def probes(self) -> list[Place]:
+        """Offset and length of what to compare before this is gone on with; the tail is last."""
         self._insist_open()
-        size = max(0, min(size, self.written - offset))
-        with self._abandoning(), medium("reading what came of a clip"):
-            return os.pread(self._file, size, offset)
+        return self._stream.probes()
+
+    def fits(self, offset: int, data: bytes) -> bool:
+        """Whether `data` is what came at `offset`: at one of the `probes`, or up to the end of what
+        came and no longer than 16 KiB."""
+        self._insist_open()
+        with self._abandoning():
+            return self._stream.fits(offset, data)
 
     def finish(self) -> Sealed:
         """Make the clip durable under its final name.
@@ -93,10 +99,12 @@ class Intake:
             self.abandon()
             raise RecorderMisbehaved(f"gave {self.written} of the {self.size} bytes it declared")
         with self._abandoning():
+            with medium("writing a clip"):
+                self._stream.end()
             found = self._read_back()
-            self._settle(found)
+            sealed = self._stream.sealed(found)
+            self._settle(sums_of(sealed, found.chunks))
         self._close()
-        sealed = Sealed(self.clip, self.size, found.digests, found.fingerprint)
         self._kept(sealed)
         return sealed
 
@@ -124,18 +132,18 @@ class Intake:
         with medium("syncing a clip"):
             os.fsync(self._file)
         with medium("reading a clip back"):
-            found = measure(self._file, self._digests, self.clip)
-        if found.size != self.size or found.chunks != self._chunks.finish():
+            found = measure(self._file, self._stream.digests, self.clip)
+        if not self._stream.wrote(found):
             raise SpoolBroken(
                 f"the disk gave back other bytes than were written of clip {self.clip}",
                 do="look at the spool's disk",
             )
         return found
 
-    def _settle(self, found: Measured) -> None:
+    def _settle(self, sidecar: bytes) -> None:
         """The sidecar goes first: where the clip's name is, its sidecar is."""
         sums = self._part.with_suffix(SUMS)
-        write_new(sums, encode(self.size, found.chunks))
+        write_new(sums, sidecar)
         for part, final in (
             (sums, self._layout.sums(self.clip)),
             (self._part, self._layout.clip(self.clip)),
@@ -158,6 +166,8 @@ class Intake:
             raise SpoolBroken(f"the intake of clip {self.clip} is over")
 
     def _close(self) -> None:
+        """The stream first: its threads must not write where another file got this number."""
+        self._stream.close()
         file, self._file = self._file, -1
         with suppress(OSError):
             os.close(file)

@@ -6,7 +6,9 @@ state. The hashing is RFC 6962's (`agent.merkle`); signing and sending is `agent
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from agent.errors import LedgerDamaged, Malformed
 from agent.log_entry import LogEntry, read_entry
@@ -14,6 +16,23 @@ from agent.merkle import HASH_BYTES, completed, completed_by, leaf_hash, root
 from agent.spool.database import Database
 
 _AT_ONCE = 1000
+BROKEN = "custody-broken"
+"""The fact that an archive refuses this log: what it says, and at which entry that is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNote:
+    """A checkpoint as signed here, and as it came back with the archive's cosignature."""
+
+    size: int
+    note: str
+    cosigned: str | None
+    at: str
+
+    @property
+    def best(self) -> str:
+        """The note with the most signatures."""
+        return self.cosigned or self.note
 
 
 class Journal:
@@ -58,6 +77,51 @@ class Journal:
             return [read_entry(row["entry"]) for row in self._database.rows(sql, [clip])]
         except Malformed as error:
             raise LedgerDamaged(error.what) from error
+
+    def kept(self) -> Iterator[tuple[str, bytes]]:
+        """Every entry as written with the nodes that are kept with it, in order of its number.
+        Raises `LedgerDamaged` where numbers are missing."""
+        first = 0
+        sql = "SELECT n, entry, nodes FROM custody WHERE n >= ? ORDER BY n LIMIT ?"
+        while rows := self._database.rows(sql, [first, _AT_ONCE]):
+            for row in rows:
+                if row["n"] != first:
+                    raise LedgerDamaged(f"custody log: entry {first} is missing")
+                yield row["entry"], row["nodes"]
+                first += 1
+
+    def misfiled(self) -> int | None:
+        """The number of an entry that is filed under another clip than it says, None where there
+        is none."""
+        sql = """SELECT n FROM custody
+            WHERE clip IS NOT iif(json_valid(entry), json_extract(entry, '$.clip'), NULL) LIMIT 1"""
+        found = self._database.value(sql)
+        return None if found is None else int(found)
+
+    def notes(self) -> list[KeptNote]:
+        """The checkpoints that are kept, the shortest first."""
+        return self._notes("SELECT * FROM checkpoint ORDER BY size")
+
+    def newest(self, *, cosigned: bool = False) -> KeptNote | None:
+        """The longest checkpoint, or the longest that came back cosigned."""
+        where = "WHERE cosigned IS NOT NULL" if cosigned else ""
+        sql = f"SELECT * FROM checkpoint {where} ORDER BY size DESC LIMIT 1"  # noqa: S608
+        return next(iter(self._notes(sql)), None)
+
+    def own_key(self) -> str:
+        """The public key that the dock signs with, as the ledger has it; empty before its start."""
+        return str(self._database.value("SELECT value FROM fact WHERE name = 'key'") or "")
+
+    def trouble(self) -> str:
+        """What an archive says against this log, empty while nothing is known against it."""
+        found = self._database.value("SELECT value FROM fact WHERE name = ?", [BROKEN])
+        try:
+            return "" if found is None else str(json.loads(found)["why"])
+        except (ValueError, TypeError, KeyError):
+            return "refused, but why is no longer readable"
+
+    def _notes(self, sql: str) -> list[KeptNote]:
+        return [KeptNote(**row) for row in self._database.rows(sql)]
 
     def append(self, number: int, text: str, clip: str) -> None:
         """Add entry `number`, inside a transaction of the ledger's."""

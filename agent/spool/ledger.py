@@ -12,20 +12,42 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from agent.clock import to_text
 from agent.errors import LedgerBroken, WrongState
 from agent.log_entry import Kind
 from agent.model import ClipId
 from agent.spool import rows
-from agent.spool.contacts import Contacts
+from agent.spool.cases import Cases
+from agent.spool.checkpoints import Checkpoints
+from agent.spool.disproved import Disproved
 from agent.spool.entry import Entry, ReceiptRecord, Sealed, Sighting
+from agent.spool.errand_book import ErrandBook
+from agent.spool.exports import Exports
+from agent.spool.keybook import Keybook
+from agent.spool.listings import Listings
+from agent.spool.policies import Policies
+from agent.spool.restored import Restored
+from agent.spool.stamps import Stamps
 from agent.spool.states import State
+from agent.spool.stored_rows import stored_columns
 
 log = logging.getLogger(__name__)
 
 
-class Ledger(Contacts):
+class Ledger(
+    Restored,
+    Listings,
+    Policies,
+    Cases,
+    ErrandBook,
+    Keybook,
+    Stamps,
+    Exports,
+    Checkpoints,
+    Disproved,
+):
     """The one writer. `path` is made if it is missing; its folder must be there.
 
     Raises `LedgerDamaged` for a file that is no sound database, `LedgerBroken` for one in use,
@@ -74,7 +96,8 @@ class Ledger(Contacts):
                 for name, value in rows.sealed_columns(sealed).items()
                 if value and name != "fingerprint"
             }
-            self._enter(Kind.SEALED, clip=sealed.clip, size=sealed.size, **digests)
+            form = self._keep_form(sealed)
+            self._enter(Kind.SEALED, clip=sealed.clip, size=sealed.size, **digests, **form)
 
     def wanted_again(self, clip: ClipId) -> None:
         """The recorder still has the clip whose copy here was damaged: pull it anew. The BLAKE3
@@ -86,6 +109,9 @@ class Ledger(Contacts):
                 spooled_at=None,
                 attempts=0,
                 due=None,
+            )
+            self._database.change(
+                "DELETE FROM stored WHERE clip = (SELECT seq FROM clip WHERE id = ?)", [clip]
             )
             self._enter(Kind.WANTED, clip=clip)
 
@@ -114,6 +140,7 @@ class Ledger(Contacts):
                 columns = rows.receipt_columns(receipt)
                 envelope = sha256(columns.pop("envelope").encode()).hexdigest()
                 self._enter(Kind.RECEIPTED, clip=clip, **columns, envelope_sha256=envelope)
+                self._doubt_if_stale(clip, receipt.archive, receipt.epoch)
 
     def refused(self, clip: ClipId, reason: str, due: datetime) -> None:
         """The archive will not take the clip as it is; it is offered again at `due`."""
@@ -129,8 +156,10 @@ class Ledger(Contacts):
             self._enter(Kind.DAMAGED, clip=clip, reason=_short(reason))
 
     def released(self, clip: ClipId, reason: str = "") -> None:
-        """The tombstone: from here on the dock's copy may go."""
+        """The tombstone: from here on the dock's copy may go. A `reason` says that it is lost; an
+        orderly release raises `WrongState` while nobody knows what became of a deletion."""
         with self._moving(clip, State.RELEASED):
+            self._leave(clip, orderly=not reason)
             self._update(clip, reason=rows.storable(reason))
             self._enter(Kind.RELEASED, clip=clip, reason=_short(reason))
 
@@ -153,6 +182,17 @@ class Ledger(Contacts):
         with self._writing():
             if self._row(clip)["reason"] != reason:
                 self._update(clip, reason=rows.storable(reason))
+
+    def _keep_form(self, sealed: Sealed) -> dict[str, Any]:
+        """Keep how an encrypted clip lies here; what the custody log says of that."""
+        if not sealed.stored:
+            return {}
+        columns = stored_columns(sealed.stored)
+        names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+        sql = f"""INSERT INTO stored (clip, {names})
+            SELECT seq, {values} FROM clip WHERE id = :clip_id"""  # noqa: S608, names of our own
+        self._database.change(sql, {**columns, "clip_id": sealed.clip})
+        return {"stored": {name: value for name, value in columns.items() if value is not None}}
 
 
 def _short(text: str) -> str:

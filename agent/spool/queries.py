@@ -38,6 +38,16 @@ _FURTHER = 256
 
 T = TypeVar("T")
 
+_TO_SEND = """SELECT * FROM entry WHERE seq IN (
+        SELECT seq FROM {clips} state IN ('spooled', 'offered', 'refused')
+            AND (due IS NULL OR due <= :now OR due > :horizon)
+        ORDER BY {order} LIMIT :limit OFFSET :offset)
+    ORDER BY seq"""
+_URGENT = "urgent CROSS JOIN clip ON clip.seq = urgent.clip WHERE"
+"""Read through the urgent ones, who are few: a CROSS JOIN keeps its order in SQLite."""
+_ROUTINE = """clip INDEXED BY clip_sending
+    WHERE NOT EXISTS (SELECT 1 FROM urgent WHERE urgent.clip = clip.seq) AND"""
+
 
 class Queries:
     """The reading half. A row that cannot be read is logged and left out, so that it stops
@@ -87,19 +97,19 @@ class Queries:
         return self._clips(sql, {**asked, "limit": limit})
 
     def to_send(self, now: datetime, limit: int) -> list[Entry]:
-        """Clips whose next offer may go at `now`, in the order in which the dock met them.
+        """Clips whose next offer may go at `now`: urgent ones first (see `Entry.urgent`), each in
+        the order in which the dock met them.
 
         Those are spooled, offered and refused ones without a `due`, with one that has come, or
         with one that lies further ahead than any delay reaches: then the wall clock jumped.
         """
-        sql = """SELECT * FROM entry WHERE seq IN (
-                SELECT seq FROM clip INDEXED BY clip_sending
-                WHERE state IN ('spooled', 'offered', 'refused')
-                    AND (due IS NULL OR due <= :now OR due > :horizon)
-                ORDER BY seq LIMIT :limit OFFSET :offset)
-            ORDER BY seq"""
         asked = {"now": to_text(now), "horizon": to_text(now + LONGEST_DELAY)}
-        return self._sound(sql, asked, limit)
+        found = self._sound(_TO_SEND.format(clips=_URGENT, order="urgent.clip"), asked, limit)
+        if len(found) < limit:
+            found += self._sound(
+                _TO_SEND.format(clips=_ROUTINE, order="seq"), asked, limit - len(found)
+            )
+        return found
 
     def next_due(self) -> datetime | None:
         """The earliest moment that a clip waits for; None where none waits for a moment.
@@ -135,9 +145,11 @@ class Queries:
             for state in State
         }
 
-    def expected(self) -> list[tuple[ClipId, State, int]]:
-        """Id, state and size of each clip whose file should be in the spool."""
-        sql = """SELECT id, state, size FROM clip
+    def expected(self) -> list[tuple[ClipId, State, int, bool]]:
+        """Id and state of each clip whose file should be in the spool, the size of that file, and
+        whether it is encrypted."""
+        sql = """SELECT id, state, clip.size, stored.size AS stored_size
+            FROM clip LEFT JOIN stored ON stored.clip = clip.seq
             WHERE state IN ('spooled', 'offered', 'refused', 'receipted') ORDER BY seq"""
         return self._decoded(expected_of, self._database.rows(sql))
 

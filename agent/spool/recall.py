@@ -8,17 +8,16 @@ from pathlib import Path
 
 from agent.errors import Malformed
 from agent.model import ClipId
-from agent.spool import sidecar
 from agent.spool.durable import medium, sync_folder
 from agent.spool.entry import Sealed
-from agent.spool.hashing import Measured, measure
+from agent.spool.forms import prove
 from agent.spool.layout import SUMS, Layout
 
 log = logging.getLogger(__name__)
 
 
 def candidates(layout: Layout, clip: ClipId, size: int) -> list[Path]:
-    """Files of that size in quarantine under the clip's id, each with its sidecar beside it."""
+    """Files of a clip of that size in quarantine under its id, each with its sidecar beside it."""
     with medium(f"listing {layout.quarantine}"):
         return [
             path
@@ -26,21 +25,18 @@ def candidates(layout: Layout, clip: ClipId, size: int) -> list[Path]:
             if path.suffix != SUMS
             and path.is_file()
             and not path.is_symlink()
-            and path.stat().st_size == size
             and _sums(path).is_file()
+            and path.stat().st_size >= size
         ]
 
 
-def whole(path: Path, clip: ClipId, size: int, digests: frozenset[str]) -> Measured | None:
+def whole(path: Path, clip: ClipId, size: int, digests: frozenset[str]) -> Sealed | None:
     """What the file holds, where its sidecar proves all of it; else None."""
     try:
-        chunks = sidecar.read(_sums(path), size)
-        with path.open("rb") as file:
-            found = measure(file.fileno(), digests, clip)
+        return prove(clip, size, path, _sums(path), digests)
     except (Malformed, OSError) as error:
         log.warning("clip %s stays in quarantine: %s", clip, error)
         return None
-    return found if (found.size, found.chunks) == (size, chunks) else None
 
 
 def recall(
@@ -65,7 +61,7 @@ def recall(
         for folder in (layout.folder(clip), layout.quarantine):
             sync_folder(folder)
         log.warning("clip %s: its file in quarantine is whole and was taken back", clip)
-        return Sealed(clip, size, found.digests, found.fingerprint)
+        return found
     return None
 
 

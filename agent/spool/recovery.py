@@ -20,9 +20,9 @@ from agent.errors import ClipDamaged, LedgerDamaged, Malformed, SpoolBroken, Spo
 from agent.model import ClipId, is_digest
 from agent.spool import sidecar
 from agent.spool.durable import medium
-from agent.spool.entry import Entry, Sealed
+from agent.spool.entry import Entry
 from agent.spool.files import Spool
-from agent.spool.hashing import measure
+from agent.spool.forms import prove
 from agent.spool.layout import SUMS, Layout, ledger_path
 from agent.spool.ledger import Ledger
 from agent.spool.quarantine import move_aside
@@ -130,9 +130,9 @@ class _Recovery:
             for folder in sorted(self._layout.clips.iterdir()):
                 self._list(folder)
             self._spool.room.recount(self._stored())
-        for clip, state, size in self._ledger.expected():
+        for clip, state, size, sealed in self._ledger.expected():
             found = self._found.pop(clip, _Found())
-            sound = found.clip == size and found.sums == sidecar.length(size)
+            sound = found.clip == size and found.sums == sidecar.length(size, sealed=sealed)
             if not sound and clip[:2] not in self._unread:
                 with self._one(clip):
                     self._check(clip, state, size, found)
@@ -224,18 +224,14 @@ class _Recovery:
 
     def _adopt(self, entry: Entry) -> bool:
         """Whether the file was proved to be whole by its sidecar; then it is committed."""
-        size = entry.sighting.size
+        clip, layout = entry.clip, self._layout
+        size, digests = entry.sighting.size, self._spool.digests
         try:
-            chunks = sidecar.decode(self._layout.sums(entry.clip).read_bytes(), size)
-            with self._layout.clip(entry.clip).open("rb") as file:
-                found = measure(file.fileno(), self._spool.digests, entry.clip)
+            sealed = prove(clip, size, layout.clip(clip), layout.sums(clip), digests)
         except (Malformed, OSError) as error:
-            self.report.add(f"clip {entry.clip} is not adopted: {error}")
+            self.report.add(f"clip {clip} is not adopted: {error}")
             return False
-        if (found.size, found.chunks) != (size, chunks):
-            self.report.add(f"clip {entry.clip} is not adopted: other bytes than its sidecar says")
-            return False
-        self._ledger.spooled(Sealed(entry.clip, size, found.digests, found.fingerprint))
+        self._ledger.spooled(sealed)
         return True
 
     def _aside(self, why: str, *paths: Path) -> None:

@@ -66,11 +66,11 @@ class Room:
         with self._lock:
             self._promised -= need
 
-    def keep(self, need: int) -> None:
-        """What was promised is stored now."""
+    def keep(self, need: int, used: int) -> None:
+        """`used` of the `need` bytes that were promised are stored now, the rest is free."""
         with self._lock:
             self._promised -= need
-            self._stored += need
+            self._stored += used
 
     def free(self, size: int) -> None:
         """Stored bytes were deleted."""

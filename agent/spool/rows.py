@@ -23,6 +23,7 @@ from agent.spool.entry import (
     Sighting,
 )
 from agent.spool.states import State
+from agent.spool.stored_rows import stored_of
 from agent.spool.told import storable as storable
 from agent.spool.told import told_of
 
@@ -51,6 +52,7 @@ def entry_of(row: Row) -> Entry:
             receipted_at=_moment(row["receipted_at"]),
             attempts=row["attempts"],
             due=_moment(row["due"]),
+            urgent=bool(row["urgent"]),
         )
 
 
@@ -98,10 +100,13 @@ def volume_of(row: Row) -> Volume:
     return Volume(row["recorder"], model, storage, row["contact"])
 
 
-def expected_of(row: Row) -> tuple[ClipId, State, int]:
-    """Id, state and size of a clip. Raises `Malformed`."""
+def expected_of(row: Row) -> tuple[ClipId, State, int, bool]:
+    """Id and state of a clip, the size of its file, and whether that is encrypted. Raises
+    `Malformed`."""
     try:
-        return ClipId(row["id"]), State(row["state"]), int(row["size"])
+        stored = row["stored_size"]
+        size = row["size"] if stored is None else stored
+        return ClipId(row["id"]), State(row["state"]), int(size), stored is not None
     except (ValueError, TypeError) as error:
         raise Malformed(f"ledger: clip {row['id']}: {error}") from error
 
@@ -256,7 +261,7 @@ def _sealed(row: Row) -> Sealed | None:
         if not is_digest(row[name]):
             raise ValueError(f"{name} is no digest")
     digests = Digests(row["blake3"], row["chunks"], row["sha256"], row["sm3"])
-    return Sealed(ClipId(row["id"]), row["size"], digests, row["fingerprint"])
+    return Sealed(ClipId(row["id"]), row["size"], digests, row["fingerprint"], stored_of(row))
 
 
 def _receipt(row: Row) -> ReceiptRecord | None:

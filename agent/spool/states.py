@@ -11,6 +11,9 @@ seen ──► spooled ──► offered ──► receipted ──► released
   └─damaged ◄───────────┘   (from spooled, offered and refused)
 ```
 
+An archive that lost a clip which it had receipted says so itself: then a clip that is here is
+spooled again, to be sent, and one whose copy was given up is as good as damaged.
+
 A receipt counts from wherever the digests are known: from spooled, refused and damaged too. The
 archive has the clip then, even where the dock's own copy was found damaged meanwhile.
 """
@@ -46,8 +49,8 @@ NEXT: dict[State, frozenset[State]] = {
     State.SPOOLED: frozenset({State.OFFERED, State.RECEIPTED, State.DAMAGED}),
     State.OFFERED: frozenset({State.RECEIPTED, State.REFUSED, State.DAMAGED}),
     State.REFUSED: frozenset({State.OFFERED, State.RECEIPTED, State.DAMAGED}),
-    State.RECEIPTED: frozenset({State.RELEASED}),
-    State.RELEASED: frozenset(),
+    State.RECEIPTED: frozenset({State.RELEASED, State.SPOOLED}),
+    State.RELEASED: frozenset({State.DAMAGED}),
     State.DAMAGED: frozenset({State.SEEN, State.RECEIPTED}),
 }
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.errors import LedgerBroken
+from agent.spool.case_queries import CaseQueries
+from agent.spool.clearing_queries import ClearingQueries
 from agent.spool.database import open_readonly
-from agent.spool.queries import Queries
 from agent.spool.schema import VERSION
 
 
-class LedgerView(Queries):
+class LedgerView(ClearingQueries, CaseQueries):
     """A reader for the length of one command; never writes or checkpoints.
 
     Raises `LedgerBroken` where there is no ledger, or one of a version that we do not know.

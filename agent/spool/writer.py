@@ -13,10 +13,10 @@ from agent.errors import BodydockError, LedgerDamaged, WrongState
 from agent.log_entry import AGENT, Kind, write_entry
 from agent.model import ClipId, Identity
 from agent.spool import rows, schema
+from agent.spool.clearing_queries import ClearingQueries
 from agent.spool.database import Row, WriterLock, open_writable
 from agent.spool.durable import sync_folder
-from agent.spool.entry import Entry, Sighting
-from agent.spool.queries import Queries
+from agent.spool.entry import Sighting
 from agent.spool.states import State, check_move
 from agent.spool.told import NOTHING, told_columns
 
@@ -32,7 +32,7 @@ _CENTURIES = 1e10
 """Seconds. No dock ran longer; a damaged figure must not end holds."""
 
 
-class Writer(Queries):
+class Writer(ClearingQueries):
     """The one writing connection to the ledger in `path`, which is made if it is missing.
 
     Raises `LedgerDamaged` for a file that is no sound database, `LedgerBroken` for one in use,
@@ -73,15 +73,6 @@ class Writer(Queries):
         if self.running - self._ran_saved >= SAVE_SECONDS:
             with self._writing():
                 self._set("running", self.running)
-
-    def releasable(self, hold_seconds: float, limit: int) -> list[Entry]:
-        """Receipted clips that were held for `hold_seconds` of running time, oldest first."""
-        sql = """SELECT * FROM entry WHERE seq IN (
-                SELECT seq FROM clip INDEXED BY clip_held
-                WHERE state = 'receipted' AND held_from <= :until
-                ORDER BY held_from, seq LIMIT :limit OFFSET :offset)
-            ORDER BY held_from, seq"""
-        return self._sound(sql, {"until": self.running - hold_seconds}, limit)
 
     def _begin(self, path: Path) -> None:
         self._make_if_empty(path)
@@ -172,7 +163,8 @@ class Writer(Queries):
         sql = f"INSERT INTO {table} ({names}) VALUES ({values})"  # noqa: S608, names of our own
         return self._database.insert(sql, columns)
 
-    def _see(self, sighting: Sighting) -> None:
+    def _see(self, sighting: Sighting) -> bool:
+        """Whether the clip is new here."""
         columns = rows.sighting_columns(sighting)
         columns["recorder"] = self._recorder(sighting.identity)
         state = self._database.value("SELECT state FROM clip WHERE id = ?", [sighting.clip])
@@ -187,6 +179,7 @@ class Writer(Queries):
             self._update(sighting.clip, **{name: columns[name] for name in newest})
         if sighting.facts != NOTHING:
             self._tell(sighting)
+        return state is None
 
     def _tell(self, sighting: Sighting) -> None:
         """What was told first stays: a clock that was set since tells less of this clip."""
@@ -212,6 +205,17 @@ class Writer(Queries):
         self._database.change(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
             [key, value],
+        )
+
+    def _fact(self, name: str) -> str | None:
+        """A text about the whole ledger, None where it was never set."""
+        found = self._database.value("SELECT value FROM fact WHERE name = ?", [name])
+        return None if found is None else str(found)
+
+    def _set_fact(self, name: str, value: str) -> None:
+        self._database.change(
+            "INSERT INTO fact VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            [name, value],
         )
 
     def _now(self) -> str:

@@ -21,6 +21,7 @@ from agent.wire.facts import (
     Ranges,
     RecorderFacts,
     RetentionFacts,
+    Sent,
     Size,
     StoredFacts,
     Text,
@@ -84,6 +85,18 @@ class Manifest(Message):
     """Where set, it is these bytes that travel, and `size` and digests above are of the clip as
     it was recorded."""
 
+    @property
+    def recorded_form(self) -> Sent:
+        """Size and digests of the clip as it was recorded."""
+        return Sent(self.size, self.blake3, self.chunks, self.sha256, self.sm3)
+
+    @property
+    def sent(self) -> Sent:
+        """Size and digests of the bytes that travel."""
+        if (form := self.stored) is None:
+            return self.recorded_form
+        return Sent(form.size, form.blake3, form.chunks, form.sha256, None)
+
 
 class Answer(Enum):
     """What the archive says to an offer."""
@@ -99,8 +112,9 @@ class Answer(Enum):
 class Grant(Message):
     """`dock/D/down/grant`: the answer to an offer.
 
-    `have` is what the archive already holds, `window` the dock's credit in bytes: how much may
-    be under way, over all clips, and not yet confirmed by progress.
+    `blake3` is of the bytes that travel, `have` what the archive already holds of them, `window`
+    the dock's credit in bytes: how much may be under way, over all clips, and not yet confirmed by
+    progress.
     """
 
     clip: Hex64
@@ -125,6 +139,11 @@ class Receipt(Message):
     """`dock/D/down/receipt`, inside an envelope signed by the archive.
 
     Says: this archive holds this clip's bytes, synced and read back, under `stored_as`.
+
+    Of an encrypted clip, `stored` is the form that arrived, found again by that reading; without
+    it the clip was not encrypted. `opened`: whether the archive also decrypted it and found size
+    and digests of the clip as it was recorded; if not, those are the dock's word. `kept`: in which
+    form it lies there.
     """
 
     archive: Name
@@ -139,6 +158,14 @@ class Receipt(Message):
     sm3: Hex64 | None = None
     stored_as: Text
     stored_at: Text
+    stored: StoredFacts | None = None
+    opened: bool | None = None
+    kept: Literal["as-sent", "plain"] | None = None
+
+    @property
+    def object_blake3(self) -> str:
+        """BLAKE3 of the object under `stored_as`."""
+        return self.stored.blake3 if self.stored and self.kept == "as-sent" else self.blake3
 
 
 class Presence(Message):
@@ -162,6 +189,8 @@ class DockStatus(Message):
     agent: Text = ""
     key: Text = ""
     since: Text = ""
+    changes: Annotated[list[Annotated[str, Field(max_length=16_384)]], Field(max_length=8)] = []
+    """Statements by which earlier keys gave way to this one, see `agent.custody.rotation`."""
 
 
 # Types of payload for signed messages (DSSE payloadType).

@@ -26,6 +26,11 @@ RESULT_TYPE = "application/vnd.bodydock.result.v1+json"
 POLICY_TYPE = "application/vnd.bodydock.policy.v1+json"
 KEY_CHANGE_TYPE = "application/vnd.bodydock.key-change.v1+json"
 
+OTHER_FORM = "stored in another form"
+"""`Proof.lost` where nothing is lost, and yet nothing can be proved about the delivered bytes."""
+RECEIPT_LIMIT = 16_384
+"""Characters of a receipt that a challenge carries."""
+
 Note = Annotated[str, Field(max_length=8192)]
 Line = Annotated[str, Field(max_length=65_536)]
 
@@ -33,20 +38,24 @@ Line = Annotated[str, Field(max_length=65_536)]
 class CustodyUp(Message):
     """A signed checkpoint (C2SP tlog-checkpoint), and entries from number `first` as written.
 
-    Without entries it only says how long the log is; the archive answers with what it has.
+    Without entries it only says how long the log is; the archive answers with what it has. With
+    entries the checkpoint ends with the last of them, and `base`, unless `first` is 0, is the
+    dock's checkpoint of size `first`: what the entries are said to continue.
     """
 
     dock: Name
     checkpoint: Note
+    base: Note | None = None
     first: Size = 0
-    entries: Annotated[list[Line], Field(default_factory=list, max_length=4096)]
+    entries: Annotated[list[Line], Field(max_length=4096)] = []
 
 
 class CustodyDown(Message):
     """What the archive has of a dock's log: `held` entries.
 
     `cosigned` is the checkpoint of that size with the archive's cosignature. `refused` says why a
-    checkpoint contradicts what the archive has: then the log was restored, cut, edited or forked.
+    checkpoint contradicts what the archive has: then the log was restored, cut, edited or forked,
+    and `cosigned` is the one that it contradicts.
     """
 
     archive: Name
@@ -56,19 +65,26 @@ class CustodyDown(Message):
 
 
 class Challenge(Message):
-    """The dock asks for a possession proof: BLAKE3 of the stored object, keyed with `nonce`."""
+    """The dock asks for a possession proof: BLAKE3 of the stored object, keyed with `nonce`.
+
+    `size` and `blake3` are those of the bytes as delivered. `receipt` is the archive's own receipt
+    that the dock holds: an archive that signed it and does not know it was restored from a copy.
+    """
 
     dock: Name
     clip: Hex64
+    size: Size
     blake3: Hex64
     nonce: Hex64
+    receipt: Annotated[str, Field(max_length=RECEIPT_LIMIT)] = ""
 
 
 class Proof(Message):
     """Says: at `proved_at` this archive read the object and this is its keyed BLAKE3.
 
     `size` and `blake3` are those of the bytes as delivered, found again by the same reading. An
-    archive that no longer has them as they were says so in `lost`, with an empty `keyed`.
+    archive that no longer has them as they were says so in `lost`, with an empty `keyed`; one that
+    was told to store another form than was delivered says `OTHER_FORM` there.
     """
 
     archive: Name
@@ -123,3 +139,16 @@ class Policy(Message):
     """After the receipt."""
     early_below: Annotated[int, Field(ge=0, le=100)] = 0
     """Per cent of a recorder's storage; while less is free, the grace is not waited for."""
+
+
+class KeyChange(Message):
+    """A key gives way to its successor, in an envelope that both signed. `owner` is
+    `dock/<id>` or `archive/<id>`."""
+
+    owner: Annotated[str, Field(pattern=r"^(dock|archive)/[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    old: Text
+    new: Text
+    at: Text
+    by: Text
+    why: Text
+    approval: Text = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -104,6 +105,17 @@ class StoredFacts(BaseModel):
     chunks: Hex64
     sha256: Hex64 | None = None
     recipient: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Size and digests of the bytes of a clip that travel: encrypted, where it is encrypted."""
+
+    size: int
+    blake3: str
+    chunks: str
+    sha256: str | None
+    sm3: str | None
 
 
 class RetentionFacts(BaseModel):

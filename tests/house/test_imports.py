@@ -14,6 +14,8 @@ DOORS = {
     "libusb_package": {"agent.link"},
     "mfusepy": {"hwsim.ports"},
     "paho": {"agent.link"},
+    "pyrage": {"agent.spool", "agent.archive"},
+    "pyrage": {"agent.spool", "agent.archive"},
     "pytsk3": {"agent.link"},
     "pyudev": {"agent.link"},
     "serial": {"agent.link"},

@@ -9,10 +9,13 @@ from random import Random
 
 from agent.errors import LedgerBroken
 from agent.model import Clip, ClipId, Identity
+from agent.spool.cipher import Cipher
 from agent.spool.entry import Entry, ReceiptRecord, Sealed, Sighting
 from agent.spool.files import Spool
 from agent.spool.ledger import Ledger
 from agent.spool.recovery import Report, open_ledger, recover
+
+from .age import opened
 
 START = datetime(2026, 8, 4, 2, 0, tzinfo=UTC)
 IDENTITY = Identity("Maker", "Model", "S0001", "1.0")
@@ -49,6 +52,7 @@ class Place:
     digests: frozenset[str] = frozenset({"sha256"})
     clock: HandClock = field(default_factory=HandClock)
     random: Random = field(default_factory=lambda: Random(1))
+    cipher: Cipher | None = None
 
     def __post_init__(self) -> None:
         self.open()
@@ -63,6 +67,7 @@ class Place:
             digests=self.digests,
             hold_seconds=self.hold_seconds,
             random=self.random,
+            cipher=self.cipher,
         )
         return recover(self.spool)
 
@@ -101,6 +106,13 @@ class Place:
 
     def sums(self, clip: ClipId) -> Path:
         return self.spool.layout.sums(clip)
+
+    def content(self, clip: ClipId) -> bytes:
+        """What lies in the spool, opened with the archive's key where it is encrypted."""
+        return self.plain(self.file(clip).read_bytes())
+
+    def plain(self, lies: bytes) -> bytes:
+        return opened(lies) if self.cipher else lies
 
     def quarantined(self) -> list[bytes]:
         return sorted(path.read_bytes() for path in self.spool.layout.quarantine.iterdir())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -20,19 +21,20 @@ from agent.errors import (
     SpoolFull,
     WrongState,
 )
-from agent.model import CHUNK_BYTES
+from agent.model import CHUNK_BYTES, Digests
 from agent.spool import intake as intake_module
 from agent.spool import sidecar
 from agent.spool.states import State
 
+from .age import FORMS, cipher_for
 from .places import Place
 
 CONTENT = Random(20260804).randbytes(9 * 1024 * 1024 + 4321)
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+@pytest.fixture(params=FORMS)
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    return Place(tmp_path, cipher=cipher_for(request.param))
 
 
 def nothing_is_left(place: Place) -> bool:
@@ -40,30 +42,48 @@ def nothing_is_left(place: Place) -> bool:
     return not clips and not place.incoming() and place.spool.room.stored == 0
 
 
-@settings(max_examples=25)
-@given(st.lists(st.integers(1, 3_000_000), min_size=1, max_size=8), st.integers(0, len(CONTENT)))
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=20)
+@given(
+    steps=st.lists(st.integers(1, 3_000_000), min_size=1, max_size=8),
+    size=st.integers(0, len(CONTENT)),
+)
 def test_what_came_in_is_what_lies_there(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[int], size: int
+    tmp_path_factory: pytest.TempPathFactory, form: str, steps: list[int], size: int
 ) -> None:
-    place, data = Place(tmp_path_factory.mktemp("dock")), CONTENT[:size]
+    place = Place(tmp_path_factory.mktemp("dock"), cipher=cipher_for(form))
+    data = CONTENT[:size]
     clip = place.see(data)
     intake, at = place.spool.intake(clip, size), 0
     for step in [*steps, size]:
         intake.write(data[at : at + step])
         at = min(size, at + step)
         assert intake.written == at
-        assert intake.reread(max(0, at - 16_384), 16_384) == data[max(0, at - 16_384) : at]
+        assert intake.fits(max(0, at - 16_384), data[max(0, at - 16_384) : at])
     sealed = intake.finish()
     place.ledger.spooled(sealed)
-    assert place.file(clip).read_bytes() == data
-    assert sealed.digests.blake3 == blake3(data).hexdigest()
-    chunks = sidecar.decode(place.sums(clip).read_bytes(), size)
-    assert sealed.digests.chunks == blake3(chunks).hexdigest()
+    assert place.content(clip) == data
+    assert place.entry(clip).sealed == sealed
+    assert sealed.size == size
+    assert sealed.digests == digests_of(data)
+    assert sealed.file_digests == digests_of(place.file(clip).read_bytes())
+    chunks = sidecar.decode(place.sums(clip).read_bytes(), sealed.file_size)
+    assert sealed.file_digests.chunks == blake3(chunks).hexdigest()
     parts = (data[offset : offset + length] for offset, length in sidecar.places(size, clip))
     assert sealed.fingerprint == sidecar.fingerprint(*parts)
     assert place.incoming() == []
-    assert place.spool.room.stored == size + sidecar.length(size)
+    assert place.spool.room.stored == sum(
+        path.stat().st_size for path in (place.file(clip), place.sums(clip))
+    )
     place.close()
+
+
+def digests_of(data: bytes) -> Digests:
+    """By other means than the spool's."""
+    cut = (data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES))
+    chunks = b"".join(blake3(piece).digest() for piece in cut)
+    whole, listed = blake3(data).hexdigest(), blake3(chunks).hexdigest()
+    return Digests(whole, listed, sha256(data).hexdigest())
 
 
 def test_room_is_taken_on_the_disk_before_the_first_byte(place: Place) -> None:
@@ -214,14 +234,14 @@ def test_a_clip_that_is_here_is_not_taken_in_again(place: Place) -> None:
     clip = place.take_in(b"x").clip
     with pytest.raises(WrongState):
         place.spool.intake(clip, 1)
-    assert place.file(clip).read_bytes() == b"x"
+    assert place.content(clip) == b"x"
 
 
 def test_an_unknown_file_in_the_way_is_kept(place: Place) -> None:
     clip = place.see(b"new")
     place.file(clip).write_bytes(b"whatever this is")
     place.write(clip, b"new")
-    assert place.file(clip).read_bytes() == b"new"
+    assert place.content(clip) == b"new"
     assert place.quarantined() == [b"whatever this is"]
 
 

@@ -11,14 +11,15 @@ from agent.spool.entry import Sealed
 from agent.spool.recovery import open_ledger
 from agent.spool.states import State
 
+from .age import FORMS, cipher_for
 from .places import RECEIPT, Place
 
 OURS, THEIRS = b"A" * 300_000, b"B" * 300_000
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+@pytest.fixture(params=FORMS)
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    return Place(tmp_path, cipher=cipher_for(request.param))
 
 
 def test_a_bay_that_was_slow_to_find_room_does_not_get_what_came_in_meanwhile(
