@@ -16,26 +16,35 @@ from agent import live
 from agent.bay.bays import Bays
 from agent.bay.contact import Contact
 from agent.bay.meeting import Guide
+from agent.bay.ownership import ownership_of
 from agent.bay.port import Port
 from agent.bay.practice import Practice
 from agent.bay.status import Shown
 from agent.bay.turns import Turns
 from agent.clock import Clock, SystemClock
 from agent.config import DockConfig
-from agent.custody.keys import SecretKey, public_key
-from agent.errors import NotPermitted, SpoolBroken, SpoolFull
+from agent.custody.counter import Counter
+from agent.custody.dock_key import dock_key, enter
+from agent.custody.log import CustodyLog, tell_start
+from agent.custody.orders import Office
+from agent.custody.orders_table import handlers_for
+from agent.errors import SpoolFull
 from agent.link.attached import Roots
-from agent.link.broker import settings_from
 from agent.link.machine import Machine
-from agent.link.mqtt import MqttLink
 from agent.link.udev import Doorbell, Hotplug, udev_doorbell
 from agent.link.usb import Backend, UsbBus
 from agent.live import Live
+from agent.making import (
+    make_cipher,
+    make_clearing,
+    make_folders,
+    make_spool,
+    make_stamper,
+    make_uplink,
+)
 from agent.offload.pull import Offload
 from agent.recorder.profiles.load import load_profiles, shipped_folder
-from agent.spool.files import Spool
 from agent.spool.recovery import open_ledger, recover
-from agent.uplink.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
@@ -69,36 +78,28 @@ class DockDaemon:
         with ExitStack() as making:
             self._make(making)
             self._make_bays(making, usb_backend, roots or (NOWHERE if usb_backend else Roots()))
+            self._counter = making.enter_context(Counter(config.dock.runtime, self._office))
             self._made = making.pop_all()
 
     def _make(self, making: ExitStack) -> None:
-        config = self._config
-        _make_folders(config)
-        key = SecretKey.load_or_make(config.key)
-        self._ledger = open_ledger(config.dock.state, self._clock)
-        making.callback(self._ledger.close)
-        self._spool = Spool(
-            config.dock.state,
-            self._ledger,
-            quota=config.spool.quota,
-            floor=config.spool.floor,
-            digests=frozenset(config.spool.digests),
-            hold_seconds=config.spool.hold_hours * 3600,
-            random=self._random,
+        config, clock, random = self._config, self._clock, self._random
+        cipher = make_cipher(config)
+        make_folders(config)
+        own = dock_key(config.key)
+        self._ledger = ledger = open_ledger(config.dock.state, clock)
+        making.callback(ledger.close)
+        enter(own, ledger)
+        tell_start(ledger, config)
+        self._custody = CustodyLog(ledger, config.dock.id, own.secret, clock)
+        self._spool = spool = make_spool(config, ledger, cipher, random)
+        making.callback(spool.close)
+        recover(spool)
+        self._office = Office(ledger, handlers_for(config))
+        self._offload = Offload(spool, ledger)
+        self._uplink = make_uplink(
+            config, own, ledger, spool, self._office, self._custody, clock, random
         )
-        making.callback(self._spool.close)
-        recover(self._spool)
-        self._offload = Offload(self._spool, self._ledger)
-        self._uplink = Uplink(
-            dock=config.dock.id,
-            spool=self._spool,
-            ledger=self._ledger,
-            make_link=partial(MqttLink, settings_from(config.broker)),
-            key=key,
-            pinned=[public_key(text) for text in config.archive.keys],
-            clock=self._clock,
-            random=self._random,
-        )
+        self._stamper = make_stamper(config, ledger, clock, random)
 
     def _make_bays(self, making: ExitStack, usb_backend: Backend | None, roots: Roots) -> None:
         config = self._config
@@ -119,6 +120,8 @@ class DockDaemon:
             guide=guide,
             turns=Turns(config.recorders.parallel),
             spooled=self._uplink.poke,
+            owned=ownership_of(config, self._clock).owned,
+            clearing=make_clearing(config, self._ledger, self._spool),
         )
         machine = Machine(bus, roots, config.serial_ports, config.addresses)
         begin = partial(_contact, practice)
@@ -131,8 +134,10 @@ class DockDaemon:
 
         Raises what ended a thread of ours; a service manager then starts us anew.
         """
-        with self._made, ThreadPoolExecutor(1, thread_name_prefix="uplink") as threads:
+        with self._made, ThreadPoolExecutor(2, thread_name_prefix="uplink") as threads:
             uplink_stop = threading.Event()
+            if self._stamper:
+                threads.submit(self._stamper.run, uplink_stop)
             uplink = threads.submit(self._uplink.run, uplink_stop)
             _ring_at(stop, self._hotplug)
             log.info("dock %s is up", self._config.dock.id)
@@ -152,6 +157,7 @@ class DockDaemon:
             if uplink.done():
                 uplink.result()
                 return
+            self._counter.check()
             self._bays.poll()
             self._tick()
             if self._clock.monotonic() - shown >= LIVE_SECONDS:
@@ -162,6 +168,7 @@ class DockDaemon:
     def _tick(self) -> None:
         try:
             self._ledger.tick()
+            self._custody.keep_up()
         except SpoolFull as full:  # the hold times stand still until there is room again
             log.warning("the ledger has no room: %s", full)
 
@@ -211,17 +218,3 @@ def _ring_at(stop: threading.Event, hotplug: Hotplug) -> None:
 
 def _contact(practice: Practice, port: Port, shown: Shown) -> Callable[[], None]:
     return Contact(practice, shown, port).run
-
-
-def _make_folders(config: DockConfig) -> None:
-    for folder in (config.dock.state, config.dock.runtime):
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-        except PermissionError as error:
-            raise NotPermitted(
-                f"{folder} may not be made by this user", do="make it, or name another"
-            ) from error
-        except OSError as error:
-            raise SpoolBroken(
-                f"{folder} cannot be made: {error.strerror}", do="make it, or name another"
-            ) from error

@@ -50,6 +50,8 @@ class Contact:
         self._meeting = Meeting(practice.guide, port)
         self._in_vain = 0
         """How many clips were wanted again when the recorder was last asked for them."""
+        self._met_at = 0.0
+        """When, in running time, the last session began: proofs that came since are news."""
         self._misdeed: RecorderMisbehaved | None = None
         """What the recorder did wrong last, until something else happens."""
         self._bay = shown.now.bay
@@ -111,6 +113,9 @@ class Contact:
                 log.info("bay %s: recorder %s is gone", self._bay, printable(serial))
                 self._meeting = Meeting(self._practice.guide, self._port)
                 return
+            if self._practice.ledger.newest_proof(serial) > self._met_at:
+                log.info("bay %s: clips are proved to be safe", self._bay)
+                return
             wanting = self._practice.ledger.wanting(serial)
             if wanting and wanting != self._in_vain:
                 self._in_vain = wanting
@@ -165,6 +170,7 @@ class Contact:
         if self._shown.now.doing is not Doing.EMPTY:
             self._shown.change(doing=Doing.OPENING)
         self._port.begin()
+        self._met_at = self._practice.ledger.running
         recorder, profile = self._meeting.open()
         try:
             return Session(self._practice, self._shown, self._port, recorder, profile).run()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import tzinfo
+from functools import partial
 
 from agent.bay.cards import whose_card
 from agent.bay.port import Port
@@ -12,6 +14,8 @@ from agent.bay.practice import Practice
 from agent.bay.status import Doing, Shown
 from agent.errors import RecorderError, RecorderMisbehaved, RecorderRefused, SpoolFull
 from agent.model import Clip, ClipFacts, ClockReading, Health, Identity, printable
+from agent.offload.clearing.docked import Docked
+from agent.offload.clearing.erasers import eraser_for
 from agent.offload.result import Pulled
 from agent.recorder.base import Recorder
 from agent.recorder.fitness import shortcomings
@@ -50,8 +54,7 @@ class Session:
             identity, self._profile = owner
             self._shown.change(profile=self._profile.id)
         reading = recorder.clock()
-        profile = self._profile
-        zone = self._practice.guide.zone_of(profile)
+        zone = self._practice.guide.zone_of(profile := self._profile)
         error = clock_error(reading, zone)
         self._introduce(identity, health, error)
         ledger = self._practice.ledger
@@ -69,7 +72,8 @@ class Session:
             if self._may_set() and (reading is not None or profile.control is not None):
                 self._set_clock(zone)
             tell = self._telling(reading, zone, identity, contact)
-            pulled = self._pull(identity, contact, tell)
+            if (pulled := self._pull(identity, contact, tell)).complete:
+                self._clear(identity, contact, error)
             self._look_again(identity, contact, error)
             reason = "everything pulled" if pulled.complete else "some clips are left"
             return pulled.complete
@@ -145,10 +149,7 @@ class Session:
         contact: int,
         tell: Callable[[Clip], ClipFacts],
     ) -> Pulled:
-        turn = self._practice.turns.taken(
-            priority=self._shown.now.priority, over=self._over, on_wait=self._show_waiting
-        )
-        with turn:
+        with self._turn():
             if isinstance(self._recorder, TwoPhase):
                 self._unlock(self._recorder, contact)
             self._shown.change(doing=Doing.PULLING)
@@ -161,6 +162,7 @@ class Session:
                 progress=self._progress,
                 wait=self._wait_for_room,
                 tell=tell,
+                whose=partial(self._practice.owned, identity.serial),
             )
         self._practice.spooled()
         for path, error in pulled.failed:
@@ -176,6 +178,26 @@ class Session:
         self._show_result(pulled)
         return pulled
 
+    def _clear(self, identity: Identity, contact: int, error: float | None) -> None:
+        """Once everything on it is here. What was begun and not seen to end, the next looks at."""
+        if (office := self._practice.clearing) is None:
+            return
+        docked = Docked(
+            recorder=self._recorder,
+            identity=identity,
+            bay=self._bay,
+            contact=contact,
+            health=self._recorder.health(),
+            clock_error=error,
+            firmware_known=self._profile.firmware.covers(identity.firmware),
+            eraser=eraser_for(self._recorder, self._profile),
+            over=self._over,
+        )
+        with self._turn():
+            done = office.run(docked)
+        if done.wanted:
+            self._practice.spooled()
+
     def _unlock(self, recorder: TwoPhase, contact: int) -> None:
         """Its card is noted before anything is read: should the disk leave and come once more,
         that tells whose it is."""
@@ -183,6 +205,11 @@ class Session:
             self._shown.change(doing=Doing.UNLOCKING)
         recorder.unlock()
         self._note_storages(contact, recorder.health())
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return self._practice.turns.taken(
+            priority=self._shown.now.priority, over=self._over, on_wait=self._show_waiting
+        )
 
     def _show_waiting(self) -> None:
         self._shown.change(doing=Doing.WAITING)

@@ -30,20 +30,22 @@ from agent.errors import (
     WrongState,
 )
 from agent.model import CHUNK_BYTES, Clip, ClipFacts, ClipId, Identity, printable
-from agent.offload.probes import PROBE, probes
 from agent.offload.result import Progress, Pulled, Wait
 from agent.offload.source import LONGEST_TEXT, Source, facts, wrong_with
 from agent.recorder.base import Recorder
-from agent.spool.entry import Sighting
+from agent.spool.entry import Owned, Sighting
 from agent.spool.files import Spool
 from agent.spool.intake import Intake
 from agent.spool.ledger import Ledger
+from agent.spool.probes import PROBE
 from agent.spool.rows import storable
 from agent.spool.states import State
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Whose = Callable[[Clip, ClipFacts], Owned | None]
+"""Whose a clip is, of which so much is told."""
 
 READ_STEP = CHUNK_BYTES - PROBE
 
@@ -64,6 +66,7 @@ class ContactPull:
     wait: Wait
     pausing: Callable[[str], None]
     tell: Callable[[Clip], ClipFacts]
+    whose: Whose
     result: Pulled = field(default_factory=Pulled)
     paused: bool = False
 
@@ -74,6 +77,9 @@ class ContactPull:
     def run(self) -> None:
         clips = self.listed()
         self.announce(clips)
+        if not self.result.failed:  # a listing that an error cut short concludes nothing
+            whole = [clip for clip in clips if not wrong_with(clip)]
+            self.patiently("", lambda: self.ledger.listed(self.contact, whole))
         for clip in clips:
             if self.stop.is_set():
                 self.result.ended = "stopped"
@@ -116,6 +122,7 @@ class ContactPull:
         """Find out whether the clip is here; pull it if not."""
         if wrong := wrong_with(clip):
             raise RecorderMisbehaved(wrong)
+        other: ClipId | None = None
         for generation in count():
             sighting = self.sighting(clip, generation)
             self.settle(sighting.clip)
@@ -127,6 +134,10 @@ class ContactPull:
             if self.source.fingerprint(clip, sighting.clip) == entry.sealed.fingerprint:
                 return self.again(clip, sighting, entry.state)
             log.warning("bay %s: other footage under the name of clip %s", self.bay, entry.clip)
+            other = entry.clip
+        if other is not None and entry is None:
+            before = other
+            self.patiently(before, lambda: self.ledger.rewritten(self.contact, before, clip.size))
         return self.pull(clip, sighting)
 
     def again(self, clip: Clip, sighting: Sighting, state: State) -> None:
@@ -226,10 +237,10 @@ class ContactPull:
         if intake is None:
             return None
         with self.keeping(intake):
-            *before, (last, size) = probes(intake.written, clip_id)
-            same = all(self.source.read(clip, *each) == intake.reread(*each) for each in before)
+            *before, (last, size) = intake.probes()
+            same = all(intake.fits(at, self.source.read(clip, at, length)) for at, length in before)
             data = self.source.read(clip, last, READ_STEP) if same else b""
-            if same and data.startswith(intake.reread(last, size)):
+            if same and intake.fits(last, data[:size]):
                 self.store(intake, clip, data[size:])
                 return intake
             intake.abandon()
@@ -273,8 +284,10 @@ class ContactPull:
         )
 
     def told(self, clip: Clip, sighting: Sighting) -> Sighting:
-        """The sighting with what the clip's name and this contact's clock tell."""
-        return replace(sighting, facts=self.tell(facts(clip)))
+        """The sighting with what the clip's name and this contact's clock tell, and its owner."""
+        kept = facts(clip)
+        told = self.tell(kept)
+        return replace(sighting, facts=told, owned=self.whose(kept, told))
 
     def fail(self, clip: Clip, error: BodydockError) -> None:
         path = printable(clip.path[:LONGEST_TEXT])

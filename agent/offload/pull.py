@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from agent.model import Clip, ClipFacts, Identity
-from agent.offload.contact_pull import ContactPull
+from agent.offload.contact_pull import ContactPull, Whose
 from agent.offload.result import Progress, Pulled, Wait
 from agent.offload.source import Source
 from agent.recorder.base import Recorder
@@ -45,14 +45,13 @@ class Offload:
         wait: Wait | None = None,
         sleep: Callable[[float], None] | None = None,
         tell: Callable[[Clip], ClipFacts] = lambda _clip: ClipFacts(),
+        whose: Whose = lambda _clip, _facts: None,
     ) -> Pulled:
         """Pull every clip that is not here, the oldest first. `contact` is open in the ledger.
 
-        One clip's trouble is noted and does not stop the others. Where the spool is full, the
-        recorder is left alone, `paused` says why, and after `wait` it is tried again. `sleep` is
-        for a recorder that is busy; `tell` gives the facts of a clip that is new here. What
-        `stop` or an unplug cuts short goes on at the next docking. Raises `RecorderGone` when
-        it is unplugged, `SpoolBroken` and `LedgerBroken` where this dock fails.
+        One clip's trouble stops no other. Where the spool is full, `paused` says why; after `wait`
+        it is tried again. `sleep` is for a busy recorder; of a clip that is new here `tell` gives
+        the facts, `whose` the owner. Raises `RecorderGone`, `SpoolBroken`, `LedgerBroken`.
         """
         pull = ContactPull(
             self._spool,
@@ -67,6 +66,7 @@ class Offload:
             wait or (lambda _full: not stop.wait(PAUSE_SECONDS)),
             partial(self._pausing, bay),
             tell,
+            whose,
         )
         try:
             pull.run()

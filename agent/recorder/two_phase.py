@@ -63,6 +63,11 @@ class TwoPhase:
         return self._introduced
 
     @property
+    def disk(self) -> Recorder | None:
+        """The driver of the disk that it became, once that was opened."""
+        return self._volume
+
+    @property
     def unlocked(self) -> bool:
         """Whether it was told to become a disk; what it shows now is to be opened as one."""
         return self._control is None

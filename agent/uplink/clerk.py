@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from agent.clock import Clock
+from agent.config import Retained
 from agent.custody.keys import SecretKey
 from agent.errors import ClipDamaged, Malformed, SpoolBroken, SpoolFull, WrongState
 from agent.model import ClipId
 from agent.uplink.actions import Action, Offer, Postpone, Progressed, Refuse, Send, Suspect
+from agent.uplink.case_facts import NO_CLASSES, case_told
 from agent.uplink.doubts import Doubts
 from agent.uplink.grumbles import Grumbles
 from agent.uplink.offers import signed_offer
@@ -37,6 +41,7 @@ class Clerk:
     clock: Clock
     settings: UplinkSettings
     grumbles: Grumbles
+    classes: Mapping[str, Retained] = field(default_factory=lambda: NO_CLASSES)
     _doubts: Doubts = field(init=False)
     _digests: OrderedDict[ClipId, bytes] = field(init=False, default_factory=OrderedDict)
 
@@ -89,7 +94,8 @@ class Clerk:
     def _perform(self, action: Action) -> None:
         match action:
             case Offer(entry):
-                envelope = signed_offer(entry, self.dock, self.key)
+                told = partial(case_told, self.ledger, entry.clip, self.classes)
+                envelope = signed_offer(entry, self.dock, self.key, told)
                 self._digests.pop(entry.clip, None)
                 self.ledger.offered(entry.clip)
                 self.link.publish(up(self.dock, "offer"), envelope)

@@ -57,6 +57,6 @@ def delivery_of(entry: Entry) -> Delivery | None:
     return Delivery(
         entry,
         entry.sealed,
-        Pieces(entry.sealed.size, CHUNK_BYTES),
+        Pieces(entry.sealed.file_size, CHUNK_BYTES),
         troubled=bool(entry.attempts or entry.due),
     )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.clock import to_text
 from agent.custody.envelopes import seal
 from agent.custody.keys import SecretKey
 from agent.errors import Malformed, WrongState
-from agent.model import CHUNK_BYTES, ClipFacts, ClipTime
+from agent.model import CHUNK_BYTES, ClipFacts, ClipTime, Stored
 from agent.spool.entry import Entry
 from agent.spool.told import NOTHING
+from agent.uplink.case_facts import CaseTold
 from agent.wire.contract import OFFER_TYPE, Manifest
-from agent.wire.facts import RecorderFacts, TimeFacts, ToldFacts
+from agent.wire.facts import RecorderFacts, StoredFacts, TimeFacts, ToldFacts
 
 
-def manifest_of(entry: Entry, dock: str) -> Manifest:
-    """Everything that is known of one spooled clip. Raises `WrongState` where it is not spooled."""
+def manifest_of(entry: Entry, dock: str, told: CaseTold | None = None) -> Manifest:
+    """Everything that is known of one spooled clip, with what is `told` of its case. Raises
+    `WrongState` where it is not spooled."""
     sighting, sealed = entry.sighting, entry.sealed
     if sealed is None:
         raise WrongState(f"clip {entry.clip} is {entry.state.value}, there is nothing to offer")
@@ -44,6 +48,23 @@ def manifest_of(entry: Entry, dock: str) -> Manifest:
         sm3=sealed.digests.sm3,
         spooled_at=to_text(entry.spooled_at) if entry.spooled_at else "",
         facts=told_facts(entry.facts) if entry.facts != NOTHING else None,
+        stored=stored_facts(sealed.stored) if sealed.stored else None,
+        case=told.case if told else None,
+        holds=list(told.holds) if told else [],
+        retention=told.retention if told else None,
+    )
+
+
+def stored_facts(stored: Stored) -> StoredFacts:
+    """How an encrypted clip travels, in the contract's words."""
+    digests = stored.digests
+    return StoredFacts(
+        form="age",
+        size=stored.size,
+        blake3=digests.blake3,
+        chunks=digests.chunks,
+        sha256=digests.sha256,
+        recipient=stored.recipient,
     )
 
 
@@ -70,13 +91,15 @@ def _time_facts(time: ClipTime) -> TimeFacts:
     )
 
 
-def signed_offer(entry: Entry, dock: str, key: SecretKey) -> bytes:
-    """The manifest in its envelope.
+def signed_offer(
+    entry: Entry, dock: str, key: SecretKey, told: Callable[[], CaseTold] | None = None
+) -> bytes:
+    """The manifest in its envelope; `told` says what is known of the clip's case.
 
     Raises `Malformed` where the contract has no place for what the recorder said of the clip.
     """
     try:
-        payload = manifest_of(entry, dock).encode()
+        payload = manifest_of(entry, dock, told() if told else None).encode()
     except ValueError as error:  # pydantic's, for a text that is too long or no Unicode
         raise Malformed(f"clip {entry.clip} fits no manifest: {type(error).__name__}") from error
     return seal(OFFER_TYPE, payload, key)

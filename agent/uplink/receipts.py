@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.clock import from_text
-from agent.custody.envelopes import unseal
+from agent.custody.envelopes import peek, unseal
 from agent.custody.keys import PublicKey
 from agent.errors import Malformed, ReceiptRejected, Untrusted
 from agent.model import printable
 from agent.spool.entry import Entry, ReceiptRecord
+from agent.uplink.offers import stored_facts
 from agent.wire.contract import RECEIPT_TYPE, Presence, Receipt, decode
 
 
@@ -46,6 +47,9 @@ def check(receipt: Receipt, *, dock: str, entry: Entry, presence: Presence | Non
         "recorder": (receipt.recorder, entry.sighting.identity.serial),
         "size": (receipt.size, ours.size),
         "blake3": (receipt.blake3, ours.digests.blake3),
+        "stored form": (receipt.stored, stored_facts(ours.stored) if ours.stored else None),
+        "word on opening": (receipt.opened is not None, ours.stored is not None),
+        "word on keeping": (receipt.kept is not None, ours.stored is not None),
     }
     if ours.digests.sha256 is not None:
         expected["sha256"] = (receipt.sha256, ours.digests.sha256)
@@ -61,6 +65,14 @@ def check(receipt: Receipt, *, dock: str, entry: Entry, presence: Presence | Non
             )
     if not receipt.epoch or not receipt.stored_as:
         raise ReceiptRejected(f"receipt for clip {receipt.clip} does not say where and under what")
+
+
+def refuse_disproved(receipt: Receipt, disproved: Sequence[str]) -> None:
+    """Raise `ReceiptRejected` for a receipt that its archive itself disproved since: such a one can
+    come again, from the archive or from who recorded it, and says nothing new."""
+    for envelope in disproved:
+        if decode(Receipt, peek(envelope.encode())) == receipt:
+            raise ReceiptRejected(f"receipt for clip {receipt.clip} was disproved since")
 
 
 def record_of(receipt: Receipt, envelope: bytes) -> ReceiptRecord:

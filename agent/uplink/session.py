@@ -6,7 +6,8 @@ Messages, ledger entries and moments (monotonic seconds) go in; actions and chun
    ledger, whatever this session believes. It only decides what is worth sending next.
 2. At most `window` bytes are sent and not confirmed, over all clips; the newest grant says how
    many, and never more than ours.
-3. Older clips first; a clip that gets nowhere gives its place to others and returns.
+3. Urgent clips first, then older ones; a clip that gets nowhere gives its place to others and
+   returns.
 4. Whatever is lost, silence finds it: the clip is offered again, and the archive's answer says
    what it holds.
 5. Only the few clips on their way are in memory.
@@ -60,8 +61,9 @@ class Session:
         return done
 
     def deliveries(self) -> list[Delivery]:
-        """The clips on their way, oldest first."""
-        return sorted(self._deliveries.values(), key=lambda one: one.entry.seq)
+        """The clips on their way: urgent ones first, each oldest first."""
+        waiting = self._deliveries.values()
+        return sorted(waiting, key=lambda one: (not one.entry.urgent, one.entry.seq))
 
     def wants(self, now: float) -> int:
         """How many more clips may set out now."""
@@ -162,7 +164,7 @@ class Session:
 
     def grant(self, grant: Grant, now: float) -> str:
         one = self._deliveries.get(ClipId(grant.clip))
-        if one is None or one.sealed.digests.blake3 != grant.blake3:
+        if one is None or one.sealed.file_digests.blake3 != grant.blake3:
             return "a grant for a clip that is not under way"
         presence = self.receivers.get(grant.receiver)
         if presence is None:

@@ -30,7 +30,7 @@ def _clip(one: Delivery) -> Snapshot:
         "clip": one.clip,
         "recorder": printable(one.entry.sighting.identity.serial),
         "path": printable(one.entry.sighting.path),
-        "size": one.sealed.size,
+        "size": one.sealed.file_size,
         "confirmed": one.pieces.stored_bytes,
         "in_flight": one.pieces.flying_bytes,
         "doing": one.stage.value,

@@ -7,19 +7,22 @@ finds out by silence, or the connection is lost and everything begins anew.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from threading import Event as Flag
 
 from agent import __version__
 from agent.clock import Clock, to_text
+from agent.config import Retained
 from agent.custody.keys import PublicKey, SecretKey
 from agent.errors import ClipDamaged, Malformed, ReceiptRejected, SpoolFull, Untrusted, WrongState
 from agent.link.mqtt import Arrived, Connected, Event, Lost
 from agent.model import CHUNK_BYTES, ClipId
 from agent.spool.states import State
 from agent.uplink import receipts
+from agent.uplink.case_facts import NO_CLASSES
 from agent.uplink.clerk import Clerk
+from agent.uplink.errands import Errand, Errands
 from agent.uplink.grumbles import Grumbles
 from agent.uplink.parts import Books, Copies, MakeLink
 from agent.uplink.session import Session
@@ -65,28 +68,29 @@ class Uplink:
         clock: Clock,
         random: Random,
         settings: UplinkSettings = DEFAULTS,
+        errands: Sequence[Errand] = (),
+        changes: Sequence[str] = (),
+        classes: Mapping[str, Retained] = NO_CLASSES,
     ) -> None:
-        """`dock` is its id in the contract; `pinned` are the archive's keys, one or two."""
-        self._dock = dock
-        self._ledger = ledger
-        self._key = key
+        """`dock` is its id in the contract; `pinned` are the archive's keys, one or two; `errands`
+        what else goes over this connection; `changes` the newest statements by which the dock's
+        keys gave way to `key`; `classes` the office's retention classes, by name."""
+        self._dock, self._ledger, self._key = dock, ledger, key
         self._pinned = tuple(pinned)
-        self._clock = clock
-        self._settings = settings
+        self._clock, self._settings = clock, settings
         self._session = Session(settings, random)
-        self._since = to_text(clock.now())
+        self._errands = Errands(dock, errands)
+        self._since, self._changes = to_text(clock.now()), list(changes)
         self._grumbles = Grumbles(clock)
         self._link = make_link(
             client_id=f"bodydock-dock-{dock}",
             subscriptions=(down(dock, "#"), presence_topic("+")),
             will=self._status(online=False),
         )
-        self._clerk = Clerk(dock, spool, ledger, self._link, key, clock, settings, self._grumbles)
-        self._handlers: dict[str, Callable[[bytes], str]] = {
-            down(dock, "grant"): self._on_grant,
-            down(dock, "progress"): self._on_progress,
-            down(dock, "receipt"): self._on_receipt,
-        }
+        self._clerk = Clerk(
+            dock, spool, ledger, self._link, key, clock, settings, self._grumbles, classes
+        )
+        self._handlers = self._own_topics()
         self._poked = Flag()
         self._connected = self._more_to_send = False
         self._ask_ledger_at = self._looked_at = 0.0
@@ -133,6 +137,13 @@ class Uplink:
 
     # What comes in.
 
+    def _own_topics(self) -> dict[str, Callable[[bytes], str]]:
+        return {
+            down(self._dock, "grant"): self._on_grant,
+            down(self._dock, "progress"): self._on_progress,
+            down(self._dock, "receipt"): self._on_receipt,
+        }
+
     def _on_event(self, event: Event) -> None:
         match event:
             case Arrived():
@@ -146,17 +157,21 @@ class Uplink:
                     self._grumbles.about("the broker takes too little", what)
                 else:
                     self._session.connected(self._clock.monotonic())
+                    self._errands.connected(self._clock.monotonic())
             case Lost(reason):
                 self._connected = False
                 self._grumbles.about("no connection", reason)
                 self._session.lost()
+                self._errands.lost()
 
     def _on_message(self, message: Arrived) -> None:
         """Act on a message; one that is wrong is dropped, and said so now and then."""
         handler = self._handlers.get(message.topic)
-        kind = message.topic.rpartition("/")[2] if handler else "presence"
+        kind = message.topic.rpartition("/")[2] if "/down/" in message.topic else "presence"
         try:
-            if handler is None:
+            if (heard := self._errands.hear(message)) is not None:
+                ignored = heard
+            elif handler is None:
                 ignored = self._on_presence(message)
             elif message.retained:
                 ignored = "kept by the broker, so it answers nothing of today"
@@ -179,6 +194,7 @@ class Uplink:
                 f"it signs with {', '.join(presence.keys)}, which this dock does not pin; "
                 "compare with what `bodydock archive key` prints there",
             )
+        self._errands.presence(presence)
         return self._session.presence(presence, self._clock.monotonic())
 
     def _on_grant(self, payload: bytes) -> str:
@@ -195,7 +211,10 @@ class Uplink:
         known = self._session.receivers.get(receipt.receiver)
         receipts.check(receipt, dock=self._dock, entry=entry, presence=known)
         if entry.state not in (State.RECEIPTED, State.RELEASED):
+            receipts.refuse_disproved(receipt, self._ledger.disproved(clip))
             self._ledger.receipted(clip, receipts.record_of(receipt, payload))
+            if self._ledger.epoch_of(receipt.archive) is None:
+                self._ledger.epoch_seen(receipt.archive, receipt.epoch)
             log.info("clip %s is receipted by archive %s", clip, receipt.archive)
         self._session.receipted(clip, self._clock.monotonic())
         self._grumbles.newest = ""
@@ -210,6 +229,7 @@ class Uplink:
         self._clerk.settle_doubts()
         self._session.tick(now)
         self._perform()
+        self._errands.tick(now, self._link.publish)
         self._fill(now)
         self._perform()
         self._send_chunks(now)
@@ -250,7 +270,8 @@ class Uplink:
         if self._more_to_send:
             return 0.0
         now = self._clock.monotonic()
-        return max(0.0, min(self._settings.idle, self._session.next_moment(now) - now))
+        due = min(self._session.next_moment(now), self._errands.next_moment(now))
+        return max(0.0, min(self._settings.idle, due - now))
 
     def _status(self, *, online: bool) -> tuple[str, bytes]:
         status = DockStatus(
@@ -259,6 +280,7 @@ class Uplink:
             agent=f"bodydock {__version__}",
             key=self._key.public.text,
             since=self._since,
+            changes=self._changes,
         )
         return up(self._dock, "status"), status.encode()
 

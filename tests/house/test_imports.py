@@ -15,7 +15,6 @@ DOORS = {
     "mfusepy": {"hwsim.ports"},
     "paho": {"agent.link"},
     "pyrage": {"agent.spool", "agent.archive"},
-    "pyrage": {"agent.spool", "agent.archive"},
     "pytsk3": {"agent.link"},
     "pyudev": {"agent.link"},
     "serial": {"agent.link"},

@@ -64,4 +64,4 @@ class Dock:
         return self.entries()[path, generation]
 
     def content(self, path: str, generation: int = 0) -> bytes:
-        return self.place.file(ClipId(self.entry(path, generation).clip)).read_bytes()
+        return self.place.content(ClipId(self.entry(path, generation).clip))

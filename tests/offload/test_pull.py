@@ -18,8 +18,8 @@ from agent.errors import (
 )
 from agent.model import CHUNK_BYTES, Clip
 from agent.offload.contact_pull import READ_STEP
-from agent.offload.probes import PROBE
 from agent.spool import sidecar
+from agent.spool.probes import PROBE
 from agent.spool.states import State
 from tests.spool.places import RECEIPT, Place
 
@@ -331,7 +331,7 @@ def test_a_disk_that_fails_ends_the_pull_and_the_recorder_keeps_its_clip(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("agent.spool.intake.write_all", fail)
+        patch.setattr("agent.spool.streams.write_all", fail)
         with pytest.raises(SpoolBroken):
             dock.pull(MemoryRecorder({"A": BIG}))
     assert dock.entry("A").state is State.SEEN

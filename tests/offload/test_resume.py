@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from agent.errors import RecorderGone
 from agent.model import CHUNK_BYTES, Clip
 from agent.offload.contact_pull import READ_STEP
-from agent.offload.probes import PIECE, PROBE
+from agent.spool.probes import PIECE, PROBE
 from agent.spool.states import State
+from tests.spool.age import FORMS, cipher_for
 from tests.spool.places import Place
 
 from .docks import Dock
@@ -29,9 +30,9 @@ SEEN_BYTES = 2 * 65_536 + 4 * 16_384
 """What a docking reads at most of a clip that is here already."""
 
 
-@pytest.fixture
-def dock(tmp_path: Path) -> Dock:
-    return Dock(Place(tmp_path))
+@pytest.fixture(params=FORMS)
+def dock(tmp_path: Path, request: pytest.FixtureRequest) -> Dock:
+    return Dock(Place(tmp_path, cipher=cipher_for(request.param)))
 
 
 def unplugged(dock: Dock, recorder: MemoryRecorder, after: int) -> None:
@@ -45,12 +46,13 @@ def whole(dock: Dock) -> bool:
     return all(dock.content(path) == content for path, content in FOOTAGE.items())
 
 
-@settings(max_examples=40)
-@given(st.lists(st.integers(1, TOTAL), min_size=1, max_size=4))
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=30)
+@given(unplugs=st.lists(st.integers(1, TOTAL), min_size=1, max_size=4))
 def test_each_unplug_costs_at_most_one_chunk(
-    tmp_path_factory: pytest.TempPathFactory, unplugs: list[int]
+    tmp_path_factory: pytest.TempPathFactory, form: str, unplugs: list[int]
 ) -> None:
-    dock = Dock(Place(tmp_path_factory.mktemp("dock")))
+    dock = Dock(Place(tmp_path_factory.mktemp("dock"), cipher=cipher_for(form)))
     recorder = MemoryRecorder(dict(FOOTAGE))
     known: set[str] = set()  # each docking looks at what is here already by head and tail
     looked_at = 0

@@ -9,11 +9,12 @@ import pytest
 
 from agent.errors import RecorderGone, RecorderMisbehaved, SpoolFull
 from agent.model import Identity
-from agent.offload.probes import PIECE, PROBE, probes
 from agent.offload.pull import Offload
 from agent.spool import sidecar
 from agent.spool.entry import Sealed
+from agent.spool.probes import PIECE, PROBE, probes
 from agent.spool.states import State
+from tests.spool.age import FORMS, cipher_for
 from tests.spool.places import Place
 
 from . import docks
@@ -23,9 +24,9 @@ from .recorders import MemoryRecorder
 FOOTAGE = Random(4).randbytes(1_000_000)
 
 
-@pytest.fixture
-def dock(tmp_path: Path) -> Dock:
-    return Dock(Place(tmp_path))
+@pytest.fixture(params=FORMS)
+def dock(tmp_path: Path, request: pytest.FixtureRequest) -> Dock:
+    return Dock(Place(tmp_path, cipher=cipher_for(request.param)))
 
 
 def begun(dock: Dock, recorder: MemoryRecorder) -> None:

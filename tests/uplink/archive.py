@@ -58,7 +58,7 @@ class Holding:
 
     @property
     def complete(self) -> bool:
-        return len(self.data) == self.manifest.size
+        return len(self.data) == self.manifest.sent.size
 
 
 class PlayedArchive:
@@ -118,12 +118,14 @@ class PlayedArchive:
             "stored_as": f"objects/{manifest.blake3}",
             "stored_at": to_text(START),
         }
+        if manifest.stored:
+            facts |= {"stored": manifest.stored, "opened": False, "kept": "as-sent"}
         return Receipt.model_validate(facts | changes)
 
     def grant(self, manifest: Manifest, **changes: object) -> None:
         facts = {
             "clip": manifest.clip,
-            "blake3": manifest.blake3,
+            "blake3": manifest.sent.blake3,
             "receiver": RECEIVER,
             "answer": self.answer,
             "reason": "so it is",
@@ -163,7 +165,7 @@ class PlayedArchive:
             self._receipt(held)
 
     def _sound(self, held: Holding) -> bool:
-        if blake3(held.data).hexdigest() == held.manifest.blake3:
+        if blake3(held.data).hexdigest() == held.manifest.sent.blake3:
             return True
         held.parts.clear()
         return False

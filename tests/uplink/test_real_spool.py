@@ -15,6 +15,7 @@ from agent.spool.files import Spool
 from agent.spool.ledger import Ledger
 from agent.spool.states import State
 from agent.uplink.parts import Books, Copies
+from tests.spool.age import FORMS, cipher_for, opened
 
 from .archive import PlayedArchive
 from .world import Dock, ManualClock, content
@@ -26,8 +27,9 @@ WHO = Identity("maker", "model", "R1", "1.0")
 class Station:
     """A dock on disk with two clips, and an archive that it can reach."""
 
-    def __init__(self, folder: Path, ledger: Ledger, clock: ManualClock) -> None:
+    def __init__(self, folder: Path, ledger: Ledger, clock: ManualClock, form: str) -> None:
         self.ledger = ledger
+        self.form = form
         self.spool = Spool(
             folder / "spool",
             ledger,
@@ -36,6 +38,7 @@ class Station:
             digests=frozenset({"sha256"}),
             hold_seconds=3600.0,
             random=Random(1),
+            cipher=cipher_for(form),
         )
         books: Books = self.ledger
         copies: Copies = self.spool
@@ -67,11 +70,11 @@ class Station:
         return [entry.state if entry else None for entry in entries]
 
 
-@pytest.fixture
-def station(tmp_path: Path) -> Iterator[Station]:
+@pytest.fixture(params=FORMS)
+def station(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Station]:
     clock = ManualClock()
     with closing(Ledger(tmp_path / "ledger.db", clock)) as ledger:
-        made = Station(tmp_path, ledger, clock)
+        made = Station(tmp_path, ledger, clock, request.param)
         with closing(made.spool):
             yield made
 
@@ -80,7 +83,8 @@ def test_clips_go_from_the_spool_to_the_archive_and_stay_until_released(station:
     station.connect()
     assert station.dock.run(60, lambda: station.states() == [State.RECEIPTED] * 2)
     stored = [station.archive.stored[clip].data for clip in station.clips]
-    assert stored == station.data
+    assert stored == [station.spool.layout.clip(clip).read_bytes() for clip in station.clips]
+    assert [opened(data) if station.form == "age" else data for data in stored] == station.data
     for clip in station.clips:
         station.spool.verify(clip)
 

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.custody.keys import SecretKey
 from agent.errors import ClipDamaged
 from agent.link.mqtt import Arrived, Connected, Event, Lost
-from agent.model import CHUNK_BYTES, ClipId, Digests, Identity
+from agent.model import CHUNK_BYTES, ClipId, Digests, Hold, Identity
+from agent.spool.case_rows import CaseVersion
 from agent.spool.entry import Entry, ReceiptRecord, Sealed, Sighting
 from agent.spool.states import State, check_move
 from agent.uplink.parts import Books, Copies
@@ -103,6 +104,7 @@ class MemoryBooks:
     def __init__(self, entries: Sequence[Entry] = ()) -> None:
         self.entries = {entry.clip: entry for entry in entries}
         self.writes = 0
+        self.epochs: dict[str, str] = {}
 
     def find(self, clip: ClipId) -> Entry | None:
         return self.entries.get(clip)
@@ -134,6 +136,22 @@ class MemoryBooks:
 
     def damaged(self, clip: ClipId, reason: str) -> None:
         self._move(clip, State.DAMAGED, reason=reason)
+
+    def case_of(self, clip: ClipId) -> CaseVersion | None:
+        return None
+
+    def holds(self, clip: ClipId) -> list[Hold]:
+        return []
+
+    def disproved(self, clip: ClipId) -> list[str]:
+        return []
+
+    def epoch_of(self, archive: str) -> str | None:
+        return self.epochs.get(archive)
+
+    def epoch_seen(self, archive: str, epoch: str) -> bool:
+        before, self.epochs[archive] = self.epochs.get(archive), epoch
+        return before not in (None, epoch)
 
     def clips_in(self, state: State) -> list[ClipId]:
         return [clip for clip, entry in self.entries.items() if entry.state is state]

@@ -10,8 +10,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from agent.errors import RecorderMisbehaved, RecorderRefused
 from agent.link.volume import child, reader
-from agent.link.volume.node import BlockNode
+from agent.link.volume.node import Readable
+from agent.offload.clearing.helper.remove import remove
+from agent.offload.clearing.helper.request import Answer, Request
 
 CPU_SECONDS = 5
 
@@ -38,7 +41,7 @@ class Fork(subprocess.Popen[bytes]):
 
 
 @contextmanager
-def forked(node: BlockNode, _cpu_seconds: int, *what: int | str) -> Iterator[child._Frames]:
+def forked(node: Readable, _cpu_seconds: int, *what: int | str) -> Iterator[child._Frames]:
     """In the place of `agent.link.volume.child._child`."""
     ours, theirs = os.pipe()
     pid = os.fork()
@@ -54,7 +57,7 @@ def forked(node: BlockNode, _cpu_seconds: int, *what: int | str) -> Iterator[chi
         os.close(ours)
 
 
-def _become(node: BlockNode, pipe: int, *what: int | str) -> None:
+def _become(node: Readable, pipe: int, *what: int | str) -> None:
     code = 1
     try:
         os.dup2(pipe, 1)
@@ -73,3 +76,13 @@ class _Out:
 
     def __init__(self, buffer: object) -> None:
         self.buffer = buffer
+
+
+def helped(request: Request) -> Answer | str:
+    """In the place of `agent.offload.clearing.volume._asked`: the helper in this process."""
+    try:
+        return remove(request)
+    except RecorderRefused as error:
+        return Answer(refused=str(error))
+    except RecorderMisbehaved as error:
+        return str(error)

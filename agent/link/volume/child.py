@@ -25,7 +25,7 @@ from agent.link.volume.frames import (
     Frame,
     decode,
 )
-from agent.link.volume.node import BlockNode
+from agent.link.volume.node import Readable
 from agent.model import printable
 
 log = logging.getLogger(__name__)
@@ -51,15 +51,17 @@ _KEPT = ("LD_LIBRARY_PATH",)
 _turns = BoundedSemaphore(AT_ONCE)
 
 
-def listing(node: BlockNode, *, files: bool = True) -> Iterator[Frame]:
+def listing(node: Readable, *, files: bool = True, places: bool = False) -> Iterator[Frame]:
     """Every file system of the disk and, where they are wanted, its folders and files, as the child
-    tells them; no `End`. A `Failure` says that the disk cannot be read somewhere, and is there.
+    tells them; no `End`. With `places` the root comes as a folder too, and before every folder the
+    runs in which it lies itself. A `Failure` says that the disk cannot be read somewhere, and is
+    there.
 
     Raises `RecorderGone` when the disk was unplugged, `RecorderMisbehaved` where the child died,
     hung, or told what is no frame; what came before that is good. `RecorderBusy` where the dock has
     no room for a child.
     """
-    what = "files" if files else "volumes"
+    what = ("places" if places else "files") if files else "volumes"
     with _turn(node), _child(node, LIST_CPU_SECONDS, what) as frames:
         for frame in frames.until(time.monotonic() + LIST_SECONDS):
             if isinstance(frame, Failure):
@@ -68,7 +70,7 @@ def listing(node: BlockNode, *, files: bool = True) -> Iterator[Frame]:
 
 
 @contextmanager
-def _turn(node: BlockNode) -> Iterator[None]:
+def _turn(node: Readable) -> Iterator[None]:
     """One of the `AT_ONCE`. Raises `RecorderGone` where the contact ends while it is waited for."""
     while not _turns.acquire(timeout=LOOK_SECONDS):
         node.check()
@@ -79,7 +81,7 @@ def _turn(node: BlockNode) -> Iterator[None]:
 
 
 def content(
-    node: BlockNode, start: int, entry: int, at: int, end: int
+    node: Readable, start: int, entry: int, at: int, end: int
 ) -> Generator[bytes, None, None]:
     """A file's bytes from `at` to `end` in pieces, for what only the library can read.
 
@@ -99,7 +101,7 @@ def content(
 
 
 @contextmanager
-def _child(node: BlockNode, cpu_seconds: int, *what: int | str) -> Iterator[_Frames]:
+def _child(node: Readable, cpu_seconds: int, *what: int | str) -> Iterator[_Frames]:
     """A child with this one descriptor, ended whatever happens."""
     facts = (node.fileno(), node.size, cpu_seconds, *what)
     command = [sys.executable, "-I", "-S", "-c", _START, *_homes(), *map(str, facts)]

@@ -87,7 +87,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """More runs of the next file, at its front."""
+    """More runs of the next file, at its front; or, where places are told, of the next folder."""
 
     runs: bytes
 

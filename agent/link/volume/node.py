@@ -7,7 +7,8 @@ import fcntl
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
 
 from agent.errors import RecorderBusy, RecorderGone, RecorderMisbehaved
 from agent.link.attached import Disk
@@ -18,6 +19,40 @@ _GONE = frozenset(
 _DENIED = (errno.EACCES, errno.EPERM)
 _BLKGETDISKSEQ = 0x80081280
 """`_IOR(0x12, 128, __u64)`, Linux `include/uapi/linux/fs.h`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """By which an opened disk is known to be the very one again: the node's own numbers, the
+    kernel's count of disks and cards (None where it counts none), and its size in bytes."""
+
+    device: int
+    inode: int
+    number: int
+    sequence: int | None
+    size: int
+
+
+def standing_of(descriptor: int) -> Standing:
+    """Of an open descriptor. Raises OSError."""
+    facts = os.fstat(descriptor)
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    return Standing(facts.st_dev, facts.st_ino, facts.st_rdev, _sequence(descriptor), size)
+
+
+class Readable(Protocol):
+    """A disk, or a copy of one, that can be read."""
+
+    @property
+    def size(self) -> int: ...
+
+    def fileno(self) -> int: ...
+
+    def read(self, offset: int, size: int) -> bytes: ...
+
+    def check(self) -> None:
+        """Raises `RecorderGone` where it is no longer there."""
+        ...
 
 
 class BlockNode:
@@ -45,6 +80,16 @@ class BlockNode:
         if not self.size:
             self.close()
             raise RecorderGone(f"port {disk.port}: no card is in it")
+
+    @property
+    def disk(self) -> Disk:
+        return self._disk
+
+    @property
+    def standing(self) -> Standing:
+        """As it was opened."""
+        facts = self._facts
+        return Standing(facts.st_dev, facts.st_ino, facts.st_rdev, self._sequence, self.size)
 
     def fileno(self) -> int:
         """The descriptor. Raises `RecorderGone` once closed."""

@@ -51,10 +51,11 @@ _FOLDER_LIMIT = 16 * 1024 * 1024
 class _Lister:
     """Tells everything of one file system, each directory entry once, however often it is met."""
 
-    def __init__(self, disk: Disk, start: int, system: Any) -> None:
+    def __init__(self, disk: Disk, start: int, system: Any, *, places: bool) -> None:
         self._disk = disk
         self._start = start
         self._system = system
+        self._places = places
         self._block = int(system.info.block_size)
         self._kind = KINDS.get(system.info.ftype, "other")
         self._met: set[int] = set()
@@ -68,7 +69,11 @@ class _Lister:
         tell(Volume(self._start, size, self._kind, serial))
 
     def tell_files(self) -> None:
-        self._waiting.append((0, int(self._system.info.root_inum), 0))
+        root = int(self._system.info.root_inum)
+        if self._places:
+            self._tell_place(self._system.open_meta(root))
+            tell(Folder(number=0, parent=0, short=False, entry=root, name=b""))
+        self._waiting.append((0, root, 0))
         while self._waiting:
             self._folder(*self._waiting.pop())
 
@@ -109,7 +114,7 @@ class _Lister:
             return True
         if meta.type == FOLDER:
             self._met.add(entry)
-            self._subfolder(name, entry, folder, depth)
+            self._subfolder(file, entry, folder, depth)
         elif meta.type == REGULAR:
             self._met.add(entry)
             self._file(file, entry, folder)
@@ -117,22 +122,27 @@ class _Lister:
             return False
         return census.is_counted(name.name)
 
-    def _subfolder(self, name: Any, entry: int, folder: int, depth: int) -> None:
+    def _subfolder(self, file: Any, entry: int, folder: int, depth: int) -> None:
         if depth >= DEPTH_LIMIT:
             tell(Trouble(folder, f"lies more than {DEPTH_LIMIT} folders deep"))
             return
         self._folders += 1
+        if self._places:
+            self._tell_place(file)
+        name = file.info.name
         tell(Folder(self._folders, folder, not name.shrt_name, entry, name.name))
         self._waiting.append((self._folders, entry, depth + 1))
+
+    def _tell_place(self, folder: Any) -> None:
+        """Where a folder's own entries lie."""
+        runs = self._runs(folder, max(0, int(folder.info.meta.size)))
+        if rest := _tell_runs(runs):
+            tell(Runs(rest))
 
     def _file(self, file: Any, entry: int, folder: int) -> None:
         name, meta = file.info.name, file.info.meta
         size = max(0, int(meta.size))
-        runs = self._runs(file, size) if self._kind in _CHAINED else b""
-        step = RUNS_IN_FRAME * RUN.size
-        while len(runs) > step:
-            tell(Runs(runs[:step]))
-            runs = runs[step:]
+        runs = _tell_runs(self._runs(file, size)) if self._kind in _CHAINED else b""
         short = not name.shrt_name
         tell(File(folder, short, entry, size, int(meta.mtime), runs, name.name))
 
@@ -154,6 +164,15 @@ class _Lister:
         return b"".join(RUN.pack(*run) for run in found)
 
 
+def _tell_runs(runs: bytes) -> bytes:
+    """Tell all but those that fit into the next frame, and give those."""
+    step = RUNS_IN_FRAME * RUN.size
+    while len(runs) > step:
+        tell(Runs(runs[:step]))
+        runs = runs[step:]
+    return runs
+
+
 def _reason(error: OSError) -> str:
     """The library's last words: before them it names its own functions."""
     return str(error).rpartition(": ")[2]
@@ -167,9 +186,9 @@ def _clusters(file: Any) -> Iterator[Any]:
         yield run
 
 
-def _list(disk: Disk, *, whole: bool) -> None:
+def _list(disk: Disk, *, whole: bool, places: bool) -> None:
     for start, system in file_systems(disk):
-        lister = _Lister(disk, start, system)
+        lister = _Lister(disk, start, system, places=places)
         lister.tell_volume()
         if whole:
             lister.tell_files()
@@ -204,14 +223,14 @@ def _confine(cpu_seconds: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """`descriptor size cpu-seconds`, then "volumes", "files", or `start entry at end` of a file's
-    content."""
+    """`descriptor size cpu-seconds`, then "volumes", "files", "places", or `start entry at end` of
+    a file's content."""
     descriptor, size, cpu_seconds = map(int, arguments[:3])
     _confine(cpu_seconds)
     disk = Disk(descriptor, size)
     match arguments[3:]:
-        case ["volumes" | "files" as what]:
-            _list(disk, whole=what == "files")
+        case ["volumes" | "files" | "places" as what]:
+            _list(disk, whole=what != "volumes", places=what == "places")
         case place:
             _read(disk, *map(int, place))
     tell(End())

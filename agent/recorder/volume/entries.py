@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from agent.errors import Malformed
 from agent.link.volume.frames import File, Folder
-from agent.link.volume.node import BlockNode
+from agent.link.volume.node import Readable
 from agent.recorder.volume.facts import Facts, bounded
 from agent.wire.volume.entries import (
     ENTRY_BYTES,
@@ -32,7 +32,7 @@ _PLAUSIBLE = range(315_532_800, 4_354_819_200)
 class Entries:
     """Of the volume that starts at byte `start` of the disk."""
 
-    def __init__(self, node: BlockNode, start: int, facts: Facts, encoding: str) -> None:
+    def __init__(self, node: Readable, start: int, facts: Facts, encoding: str) -> None:
         self._node = node
         self._start = start
         self._boot = facts.boot

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from agent.errors import Malformed, RecorderMisbehaved
 from agent.link.volume.frames import Volume
-from agent.link.volume.node import BlockNode
+from agent.link.volume.node import Readable
 from agent.model import Storage
 from agent.wire.volume.boot import BOOT_BYTES, FIRST_CLUSTER, Boot, decode_boot
 from agent.wire.volume.entries import Root, decode_root, label_text
@@ -35,7 +35,7 @@ class Facts:
     boot: Boot | None
 
 
-def facts_of(node: BlockNode, volume: Volume, number: int, encoding: str) -> Facts:
+def facts_of(node: Readable, volume: Volume, number: int, encoding: str) -> Facts:
     """What cannot be read stays unknown. Raises `RecorderGone`."""
     volume = replace(volume, size=min(volume.size, node.size - volume.start))
     if volume.kind in ("fat", "exfat"):
@@ -47,7 +47,7 @@ def facts_of(node: BlockNode, volume: Volume, number: int, encoding: str) -> Fac
     return Facts(Storage(str(number), "", volume.size, 0, serial), None)
 
 
-def _boot(node: BlockNode, volume: Volume) -> Boot | None:
+def _boot(node: Readable, volume: Volume) -> Boot | None:
     for sector in _BOOT_SECTORS:
         at = volume.start + sector * BOOT_BYTES
         try:
@@ -57,7 +57,7 @@ def _boot(node: BlockNode, volume: Volume) -> Boot | None:
     return None
 
 
-def bounded(node: BlockNode, at: int, size: int) -> bytes:
+def bounded(node: Readable, at: int, size: int) -> bytes:
     """As many of the bytes as the disk has: places on a volume are the volume's word. None where
     they cannot be read: what is told there is not worth the footage. Raises `RecorderGone`.
     """
@@ -72,7 +72,7 @@ def bounded(node: BlockNode, at: int, size: int) -> bytes:
 
 
 def _storage(
-    node: BlockNode, volume: Volume, name: str, boot: Boot | None, encoding: str
+    node: Readable, volume: Volume, name: str, boot: Boot | None, encoding: str
 ) -> Storage:
     if boot is None:
         return Storage(
@@ -91,14 +91,14 @@ def _fat_serial(serial: int) -> str:
     return f"{serial >> 16:04X}-{serial & 0xFFFF:04X}" if serial else ""
 
 
-def _marked_unclean(node: BlockNode, volume: Volume, boot: Boot) -> bool:
+def _marked_unclean(node: Readable, volume: Volume, boot: Boot) -> bool:
     """FAT[1] without its ClnShutBitMask or HrdErrBitMask (FAT specification 1.03)."""
     width, bits = {"fat16": (2, 0xC000), "fat32": (4, 0x0C000000)}.get(boot.kind, (0, 0))
     raw = bounded(node, volume.start + boot.fat_at + width, width)
     return int.from_bytes(raw, "little") & bits != bits
 
 
-def _free_clusters(node: BlockNode, volume: Volume, boot: Boot, root: Root) -> int:
+def _free_clusters(node: Readable, volume: Volume, boot: Boot, root: Root) -> int:
     if boot.kind == "exfat":
         return _free_by_bitmap(node, volume, boot, root)
     bits = {"fat12": 12, "fat16": 16, "fat32": 32}[boot.kind]
@@ -115,7 +115,7 @@ def _free_clusters(node: BlockNode, volume: Volume, boot: Boot, root: Root) -> i
     return min(free, boot.clusters)
 
 
-def _free_by_bitmap(node: BlockNode, volume: Volume, boot: Boot, root: Root) -> int:
+def _free_by_bitmap(node: Readable, volume: Volume, boot: Boot, root: Root) -> int:
     """exFAT's allocation bitmap lies in one piece, as every formatter writes it."""
     size = -(-boot.clusters // 8)
     if root.bitmap_cluster < FIRST_CLUSTER or not size <= root.bitmap_bytes <= _MAP_LIMIT:
@@ -127,7 +127,7 @@ def _free_by_bitmap(node: BlockNode, volume: Volume, boot: Boot, root: Root) -> 
     return max(0, boot.clusters - used)
 
 
-def _ext(node: BlockNode, volume: Volume, name: str) -> Storage:
+def _ext(node: Readable, volume: Volume, name: str) -> Storage:
     try:
         block = decode_superblock(bounded(node, volume.start + SUPERBLOCK_AT, SUPERBLOCK_BYTES))
     except Malformed as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from agent.errors import RecorderError, RecorderGone, RecorderMisbehaved, RecorderRefused
@@ -12,7 +13,7 @@ from agent.model import Clip, ClockReading, Health, Identity, printable
 from agent.recorder.footage import Choice
 from agent.recorder.plug import Site
 from agent.recorder.volume.reading import Reader
-from agent.recorder.volume.survey import Survey, survey
+from agent.recorder.volume.survey import Held, Survey, survey
 
 _FILE = "file:"
 _FACT_LIMIT = 256
@@ -48,13 +49,7 @@ class VolumeRecorder:
         self._disks = disks
         self._reader = Reader()
         self._found: Survey | None = None
-        self._nodes: list[BlockNode] = []
-        try:
-            for disk in disks:
-                self._nodes.append(BlockNode(disk, self._check_plug))
-        except RecorderError:
-            self.close()
-            raise
+        self._nodes = self._opened()
 
     def identify(self) -> Identity:
         """By the first of the profile's sources that gives a serial number.
@@ -111,10 +106,57 @@ class VolumeRecorder:
             f"{printable(clip.path)} stays: a disk is opened for reading only, nothing clears it"
         )
 
+    @property
+    def encoding(self) -> str:
+        """Of short names, as its profile says."""
+        return self._site.profile.encoding
+
+    @property
+    def nodes(self) -> tuple[BlockNode, ...]:
+        """Its disks, open for reading."""
+        return tuple(self._nodes)
+
+    def held(self, clip: Clip) -> Held:
+        """Where a clip lies. Raises `RecorderRefused` unless it was listed in this session."""
+        held = self._found.clips.get(clip) if self._found else None
+        if held is None:
+            raise RecorderRefused(f"{printable(clip.path)} was not listed in this session")
+        return held
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let go of the disks while another process has one, and open them anew behind it.
+
+        What was listed is forgotten, and what the kernel kept of them with the last descriptor.
+        Raises `RecorderGone` where a disk is no longer the very same; then, and where it cannot
+        be opened, the session is over.
+        """
+        before = [node.standing for node in self._nodes]
+        self.close()
+        self._found = None
+        try:
+            yield
+        finally:
+            self._nodes = self._opened()
+        if [node.standing for node in self._nodes] != before:
+            self.close()
+            raise RecorderGone(f"port {self._site.plug.port}: another card is in it")
+
     def close(self) -> None:
         self._reader.close()
         for node in self._nodes:
             node.close()
+
+    def _opened(self) -> list[BlockNode]:
+        nodes: list[BlockNode] = []
+        try:
+            for disk in self._disks:
+                nodes.append(BlockNode(disk, self._check_plug))  # noqa: PERF401 - closed on error
+        except RecorderError:
+            for node in nodes:
+                node.close()
+            raise
+        return nodes
 
     def _check(self) -> None:
         for node in self._nodes:
