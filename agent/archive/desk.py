@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agent.archive.background import Background
 from agent.archive.complaints import Complaints
@@ -39,7 +39,7 @@ _STRAYS_LIMIT = 1024
 
 _TOPIC = re.compile(
     re.escape(PREFIX) + r"/dock/([A-Za-z0-9][A-Za-z0-9._-]{0,63})/up/"
-    r"(?:(status|offer)|chunk/([A-Za-z0-9._-]{1,64})/([0-9a-f]{64}))\Z"
+    r"(?:([a-z]{1,16})|chunk/([A-Za-z0-9._-]{1,64})/([0-9a-f]{64}))\Z"
 )
 
 
@@ -55,7 +55,10 @@ class Desk:
         background: Background,
         send: Callable[[str, bytes], None],
         clock: Clock,
+        others: Mapping[str, Callable[[str, bytes], None]] | None = None,
     ) -> None:
+        """`others` take further messages of docks by name: `(dock, payload)` of `up/<name>`."""
+        self._others = others or {}
         self._settings = settings
         self._store = store
         self._trust = trust
@@ -92,6 +95,8 @@ class Desk:
             self._status(dock, payload)
         elif kind == "offer":
             self._offer(dock, payload)
+        elif kind in self._others:
+            self._others[kind](dock, payload)
         elif receiver == self._settings.receiver:
             self._stray(topic, dock, clip)
 
@@ -136,7 +141,7 @@ class Desk:
             self._replies.receipt(manifest.dock, receipt)
         elif why := _impossible(manifest) or self.intake.strikes.out(offer):
             self._replies.never(manifest, why)
-        elif self._store.object_size(manifest.blake3) is not None:
+        elif self._store.object_size(manifest.sent.blake3) is not None:
             self._adopt(offer, topic)
         else:
             self.intake.admit(offer)
@@ -216,5 +221,5 @@ def _impossible(manifest: Manifest) -> str:
 
 def _same_bytes(one: Manifest, other: Manifest) -> bool:
     """Whether a partial of one offer serves the other."""
-    facts = (one.blake3, one.size, one.chunk_bytes)
-    return facts == (other.blake3, other.size, other.chunk_bytes)
+    facts = (one.sent.blake3, one.sent.size, one.chunk_bytes)
+    return facts == (other.sent.blake3, other.sent.size, other.chunk_bytes)

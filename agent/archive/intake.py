@@ -15,7 +15,7 @@ import logging
 from agent.archive.background import Background
 from agent.archive.credit import Credit
 from agent.archive.partial import Written
-from agent.archive.readback import DigestMismatch
+from agent.archive.readback import Contradiction, DigestMismatch
 from agent.archive.replies import Replies
 from agent.archive.sealing import Offer, Sealer
 from agent.archive.settings import ArchiveSettings
@@ -192,6 +192,8 @@ class Intake:
             self._forget(upload)
             if isinstance(outcome, bytes):
                 self._replies.receipt(upload.dock, outcome)
+            elif isinstance(outcome, Contradiction):
+                self._replies.never(upload.offer.manifest, outcome.what)
             elif isinstance(outcome, DigestMismatch):
                 self._once_more(upload.offer, outcome)
             else:

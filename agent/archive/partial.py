@@ -47,7 +47,7 @@ class Partial:
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
-        self.size = manifest.size
+        self.size = manifest.sent.size
         self.chunk_bytes = manifest.chunk_bytes
         self.count = chunk_count(manifest)
         self._held = bytearray(self.count)
@@ -143,5 +143,5 @@ class Partial:
 
 
 def chunk_count(manifest: Manifest) -> int:
-    """How many chunks a clip has; an empty clip has none."""
-    return -(-manifest.size // manifest.chunk_bytes)
+    """How many chunks a clip is sent in; an empty one in none."""
+    return -(-manifest.sent.size // manifest.chunk_bytes)

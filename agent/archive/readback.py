@@ -13,7 +13,7 @@ from blake3 import blake3
 
 from agent.errors import Fault, Malformed
 from agent.model import Digests
-from agent.wire.contract import Manifest
+from agent.wire.facts import Sent
 
 _STEP = 1024 * 1024
 
@@ -24,35 +24,57 @@ class DigestMismatch(Malformed):
     fault = Fault.SENDER
 
 
+class Contradiction(DigestMismatch):
+    """An encrypted clip arrived as offered, and holds another clip than its offer says."""
+
+
 def can_sm3() -> bool:
     """Whether this machine's OpenSSL computes SM3 (GB/T 32905)."""
     return "sm3" in hashlib.algorithms_available
 
 
-def read_back(path: Path, like: Manifest, slots: bytes | None = None) -> tuple[int, Digests]:
+def read_back(
+    path: Path, like: Sent, chunk_bytes: int, slots: bytes | None = None
+) -> tuple[int, Digests]:
     """Size and digests of the file, in one pass over what the disk gives, not the cache.
 
     Computes the digests that `like` has. `slots` are the digests of its chunks where each was
     checked against its data on arrival: then the chunk list is taken from them instead of hashing
     everything twice, and a changed byte still shows in the whole file's BLAKE3. Raises OSError.
     """
-    whole, chunks = blake3(), _ChunkList(like.chunk_bytes)
-    others = [hashlib.new(name) for name in ("sha256", "sm3") if getattr(like, name)]
-    size = 0
+    found = Digesting(like, chunk_bytes, listed=slots is None)
     for piece in from_disk(path):
-        whole.update(piece)
-        for other in others:
+        found.update(piece)
+    return found.size, found.finish(slots)
+
+
+class Digesting:
+    """Size and digests of a stream, those that `like` has; without its chunk list unless it is to
+    be `listed`."""
+
+    def __init__(self, like: Sent, chunk_bytes: int, *, listed: bool = True) -> None:
+        self.size = 0
+        self._whole = blake3()
+        self._chunks = _ChunkList(chunk_bytes) if listed else None
+        self._others = [hashlib.new(name) for name in ("sha256", "sm3") if getattr(like, name)]
+
+    def update(self, piece: memoryview) -> None:
+        self._whole.update(piece)
+        for other in self._others:
             other.update(piece)
-        if slots is None:
-            chunks.update(piece)
-        size += len(piece)
-    named = {other.name: other.hexdigest() for other in others}
-    return size, Digests(
-        blake3=whole.hexdigest(),
-        chunks=chunks.hexdigest() if slots is None else blake3(slots).hexdigest(),
-        sha256=named.get("sha256"),
-        sm3=named.get("sm3"),
-    )
+        if self._chunks:
+            self._chunks.update(piece)
+        self.size += len(piece)
+
+    def finish(self, slots: bytes | None = None) -> Digests:
+        """`slots` are the chunk digests where they were not listed here."""
+        named = {other.name: other.hexdigest() for other in self._others}
+        return Digests(
+            blake3=self._whole.hexdigest(),
+            chunks=self._chunks.hexdigest() if self._chunks else blake3(slots or b"").hexdigest(),
+            sha256=named.get("sha256"),
+            sm3=named.get("sm3"),
+        )
 
 
 class _ChunkList:
@@ -114,9 +136,9 @@ def _open_direct(path: Path) -> int:
     return descriptor
 
 
-def compare(manifest: Manifest, size: int, found: Digests) -> None:
+def compare(form: Sent, size: int, found: Digests) -> None:
     """Raises `DigestMismatch` naming the first fact that does not fit."""
-    promised = (manifest.size, manifest.blake3, manifest.chunks, manifest.sha256, manifest.sm3)
+    promised = (form.size, form.blake3, form.chunks, form.sha256, form.sm3)
     stored = (size, found.blake3, found.chunks, found.sha256, found.sm3)
     names = ("size", "BLAKE3", "chunk list", "SHA-256", "SM3")
     for name, want, got in zip(names, promised, stored, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import secrets
@@ -12,7 +11,11 @@ from contextlib import ExitStack, closing
 from agent.archive.background import Worker
 from agent.archive.catalogue import Catalogue
 from agent.archive.desk import Desk
-from agent.archive.files import guarded, make_folder
+from agent.archive.keeper import Keeper
+from agent.archive.lock import only_one
+from agent.archive.opening import opening_of
+from agent.archive.people import People
+from agent.archive.prover import Prover
 from agent.archive.recovery import Recovery
 from agent.archive.sealing import Sealer
 from agent.archive.settings import CATALOGUE, KEY, ArchiveSettings
@@ -20,7 +23,6 @@ from agent.archive.store import Store
 from agent.archive.trust import Trust
 from agent.clock import Clock, to_text
 from agent.custody.keys import PublicKey, SecretKey
-from agent.errors import UsageError
 from agent.link.mqtt import Arrived, BrokerSettings, Connected, Lost, MqttLink
 from agent.wire.chunk import DATA_LIMIT
 from agent.wire.contract import PREFIX, Presence, presence_topic
@@ -69,7 +71,7 @@ class Receiver:
 
     def _build(self, opening: ExitStack, broker: BrokerSettings) -> None:
         settings = self._settings
-        opening.callback(os.close, _only_one(settings))
+        opening.callback(os.close, only_one(settings.root))
         store = Store(settings.root, settings.floor)
         store.make()
         self._key = SecretKey.load_or_make(settings.root / KEY)
@@ -78,15 +80,26 @@ class Receiver:
                 settings.root / CATALOGUE, archive=settings.archive, epoch=secrets.token_hex(16)
             )
         )
-        self._epoch = catalogue.epoch
         trust = Trust(settings.docks, catalogue, self._clock)
-        sealer = Sealer(settings, store, catalogue, self._key, self._clock)
+        sealer = Sealer(settings, store, catalogue, self._key, self._clock, opening_of(settings))
         Recovery(store, catalogue, trust, sealer, self._clock).run()
+        self._epoch = catalogue.epoch
         self._link = self._make_link(broker)
         self._worker = Worker(self._link.wake)
-        self._desk = Desk(settings, store, trust, sealer, self._worker, self._say, self._clock)
+        worker, say, clock = self._worker, self._say, self._clock
+        prover = Prover(settings, store, catalogue, trust, self._key, worker, say, clock)
+        told = (catalogue.fold_entries,)
+        keeper = Keeper(settings.archive, catalogue, trust, self._key, say, clock, told)
+        self._people = People(settings, catalogue, trust, self._key, worker, say, clock)
+        others = {
+            "challenge": prover.challenged,
+            "custody": keeper.heard,
+            "result": self._people.result,
+        }
+        self._desk = Desk(settings, store, trust, sealer, worker, say, clock, others)
         opening.enter_context(closing(self._desk))
         opening.enter_context(closing(self._worker))
+        opening.enter_context(closing(self._people))
         opening.callback(lambda: self._link.stop(self._presence(online=False)))
         self._flushed = self._ticked = self._clock.monotonic()
 
@@ -98,6 +111,9 @@ class Receiver:
             subscriptions=(
                 f"{PREFIX}/dock/+/up/status",
                 f"{PREFIX}/dock/+/up/offer",
+                f"{PREFIX}/dock/+/up/challenge",
+                f"{PREFIX}/dock/+/up/custody",
+                f"{PREFIX}/dock/+/up/result",
                 f"{PREFIX}/dock/+/up/chunk/{receiver}/+",
             ),
             will=self._presence(online=False),
@@ -122,7 +138,15 @@ class Receiver:
         if now - self._ticked >= TURN_S:
             self._ticked = now
             intake.tick()
+            self._tell_epoch()
+            self._people.tick()
         self._catalogue.check()
+
+    def _tell_epoch(self) -> None:
+        """Docks hear at once that this archive is not what it was."""
+        if (epoch := self._catalogue.epoch) != self._epoch:
+            self._epoch = epoch
+            self._link.publish(*self._presence(online=True), retain=True)
 
     def _say(self, topic: str, payload: bytes) -> None:
         """Publish; what is lost on the way is asked for again by its dock."""
@@ -143,18 +167,3 @@ class Receiver:
             since=self._since,
         )
         return presence_topic(settings.receiver), presence.encode()
-
-
-def _only_one(settings: ArchiveSettings) -> int:
-    """The lock on the archive's folder, as the descriptor that holds it."""
-    with guarded("lock store"):
-        make_folder(settings.root)
-        lock = os.open(settings.root / "archive.lock", os.O_RDWR | os.O_CREAT, 0o640)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(lock)
-            raise UsageError(
-                f"another receiver has {settings.root} open", do="stop it, or name another folder"
-            ) from error
-    return lock

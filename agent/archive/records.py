@@ -147,7 +147,7 @@ def delivery_columns(
     recorder = manifest.recorder
     return {
         "clip": manifest.clip,
-        "blake3": manifest.blake3,
+        "blake3": receipt.object_blake3,
         "dock": manifest.dock,
         "recorder_serial": recorder.serial,
         "recorder_maker": recorder.maker,

@@ -47,7 +47,7 @@ class Replies:
     ) -> None:
         grant = Grant(
             clip=manifest.clip,
-            blake3=manifest.blake3,
+            blake3=manifest.sent.blake3,
             receiver=self._receiver,
             answer=answer,
             reason=reason[:1000],

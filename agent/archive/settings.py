@@ -36,7 +36,18 @@ class ArchiveSettings:
     """The most clips that are under way at once."""
     docks: Mapping[str, PublicKey] = field(default_factory=dict)
     next_key: PublicKey | None = None
+    identity: Path | None = None
+    """Of age identities, which open encrypted clips; see `agent.archive.opening`."""
+    keeps_plain: bool = False
+    """Whether encrypted clips are kept decrypted."""
+    tree: str = ""
+    """How clips are named in the folders for people, see `agent.archive.template`; empty: none."""
 
     def __post_init__(self) -> None:
         if not 2 * MIB <= self.window <= self.credit:
             raise ConfigError(f"window {self.window}: between {2 * MIB} and credit {self.credit}")
+        if self.keeps_plain and not self.identity:
+            raise ConfigError(
+                'archive.store is "plain" without an archive.identity to decrypt with',
+                do="name the file that `bodydock archive age-key` makes",
+            )

@@ -27,6 +27,7 @@ from pathlib import Path
 from threading import Lock
 
 from agent.archive.files import guarded, is_unreadable, make_folder, replace_file, sync
+from agent.archive.opening import PLAIN, Opening
 from agent.archive.partial import (
     DATA,
     OFFER,
@@ -40,6 +41,7 @@ from agent.archive.readback import compare, read_back
 from agent.errors import StoreBroken, StoreFull
 from agent.model import Digests
 from agent.wire.contract import JSON_LIMIT, Manifest
+from agent.wire.facts import Sent
 
 log = logging.getLogger(__name__)
 
@@ -90,22 +92,24 @@ class Store:
             except FileNotFoundError:
                 return None
 
-    def object_is_sound(self, manifest: Manifest) -> bool:
-        """Read an object back whole and hold it against a manifest.
+    def object_is_sound(self, manifest: Manifest, form: Sent | None = None) -> bool:
+        """Read an object back whole and hold it against a manifest; `form` where that is not the
+        one in which the clip was sent.
 
         True: sound, and file and names are synced. False: it lost its bytes, or the disk does
         not give them back, and lies in quarantine. A manifest that contradicts a sound object
         raises `DigestMismatch`.
         """
-        path = self.object_path(manifest.blake3)
-        read = _read_object(path, manifest)
+        form = form or manifest.sent
+        path = self.object_path(form.blake3)
+        read = _read_object(path, form, manifest.chunk_bytes)
         if isinstance(read, str):
-            self.quarantine_object(manifest.blake3, read)
+            self.quarantine_object(form.blake3, read)
             return False
         with guarded("verify object"):
             sync(path.parent)
             sync(self._objects)
-        compare(manifest, *read)
+        compare(form, *read)
         return True
 
     def objects(self, prefix: str) -> dict[str, Path]:
@@ -119,21 +123,21 @@ class Store:
     # Partials.
 
     def partial_folder(self, manifest: Manifest) -> Path:
-        return self._partials / f"{manifest.clip}-{manifest.blake3}"
+        return self._partials / f"{manifest.clip}-{manifest.sent.blake3}"
 
     def open_partial(self, manifest: Manifest) -> Partial:
         """The clip's partial as an earlier run left it, or a new one with its room reserved."""
         folder = self.partial_folder(manifest)
         with guarded("open partial"):
-            kept = _size(folder / DATA) == manifest.size and (folder / SLOTS).exists()
+            kept = _size(folder / DATA) == manifest.sent.size and (folder / SLOTS).exists()
             if kept and _size(folder / SLOTS) == chunk_count(manifest) * SLOT_BYTES:
                 return Partial(folder, manifest)
             self.drop(folder)
-        self._check_room(manifest.size)
+        self._check_room(manifest.sent.size)
         with guarded("reserve room"):
             folder.mkdir(mode=0o750)
             try:
-                _reserve(folder / DATA, manifest.size)
+                _reserve(folder / DATA, manifest.sent.size)
                 _reserve(folder / SLOTS, chunk_count(manifest) * SLOT_BYTES)
             except OSError:
                 self.drop(folder)
@@ -155,34 +159,44 @@ class Store:
             found = self._partials.glob(f"{clip}-*")
             return [envelope for folder in sorted(found) if (envelope := kept_offer(folder))]
 
-    def seal(self, partial: Partial, manifest: Manifest) -> None:
+    def seal(self, partial: Partial, manifest: Manifest, opening: Opening | None = None) -> Sent:
         """Make a complete partial an object: sync, read back, compare, rename, sync the names.
 
-        The folder with its offer stays until `drop`, so that a crash before the catalogue's
-        commit can be mended. Raises `DigestMismatch` where the bytes are not those offered.
+        An encrypted clip is decrypted in between, where there is an `opening` that can. Returns the
+        form in which it lies here now. The folder with its offer stays until `drop`, so that a
+        crash before the catalogue's commit can be mended. Raises `DigestMismatch` where the bytes
+        are not those offered.
         """
         partial.sync()
+        form = manifest.sent
         with guarded("seal"):
-            size, found = read_back(partial.data_path, manifest, partial.slots())
-        compare(manifest, size, found)
+            size, found = read_back(partial.data_path, form, manifest.chunk_bytes, partial.slots())
+        compare(form, size, found)
+        data = partial.data_path
+        if opening and opening.opens(manifest):
+            plain = data.with_name(PLAIN) if opening.keeps_plain else None
+            self._check_room(manifest.size if plain else 0)
+            opening.prove(data, manifest, plain)
+            if plain:
+                data, form = plain, manifest.recorded_form
         with guarded("seal"):
             sync(partial.folder / OFFER)
             sync(partial.folder)
             sync(self._partials)
-            final = self.object_path(manifest.blake3)
-            if final.exists() and self.object_is_sound(manifest):
-                return
-            make_folder(final.parent)
-            partial.data_path.rename(final)
-            sync(final.parent)
-            sync(partial.folder)
+            final = self.object_path(form.blake3)
+            if not (final.exists() and self.object_is_sound(manifest, form)):
+                make_folder(final.parent)
+                data.rename(final)
+                sync(final.parent)
+                sync(partial.folder)
+        return form
 
     def drop(self, folder: Path) -> None:
-        """Delete a partial, its three files by name."""
+        """Delete a partial, its files by name."""
         if not folder.exists():
             return
         with guarded("drop partial"):
-            for part in (*PARTS, OFFER + ".new", _WHY, _WHY + ".new"):
+            for part in (*PARTS, PLAIN, OFFER + ".new", _WHY, _WHY + ".new"):
                 (folder / part).unlink(missing_ok=True)
             folder.rmdir()
 
@@ -248,17 +262,17 @@ def kept_offer(folder: Path) -> bytes | None:
         return None
 
 
-def _read_object(path: Path, manifest: Manifest) -> tuple[int, Digests] | str:
+def _read_object(path: Path, form: Sent, chunk_bytes: int) -> tuple[int, Digests] | str:
     """Size and digests of an object as the disk gives them, or how it is damaged."""
     with guarded("verify object"):
         try:
             sync(path)
-            size, found = read_back(path, manifest)
+            size, found = read_back(path, form, chunk_bytes)
         except OSError as error:
             if not is_unreadable(error):
                 raise
             return f"it cannot be read: {error.strerror or error}"
-    if found.blake3 != manifest.blake3:
+    if found.blake3 != form.blake3:
         return f"BLAKE3 is now {found.blake3}"
     return size, found
 

@@ -39,4 +39,4 @@ class Strikes:
 
 
 def _key(offer: Offer) -> tuple[str, str, str]:
-    return (offer.manifest.dock, offer.manifest.clip, offer.manifest.blake3)
+    return (offer.manifest.dock, offer.manifest.clip, offer.manifest.sent.blake3)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from agent.archive.catalogue import Catalogue
 from agent.clock import Clock, to_text
 from agent.custody.envelopes import unseal
 from agent.custody.keys import PublicKey, public_key
+from agent.custody.rotation import follow
 from agent.errors import Untrusted
 from agent.model import printable
 from agent.wire.contract import OFFER_TYPE, DockStatus
@@ -51,18 +52,45 @@ class Trust:
         self._announced: dict[str, PublicKey] = {}
 
     def announce(self, status: DockStatus) -> None:
-        """Hear a dock's status. A known dock's other key changes nothing but is `Untrusted`.
+        """Hear a dock's status. A known dock's other key changes nothing but is `Untrusted`, unless
+        statements that both keys signed lead from the known one to it.
 
-        Raises `Malformed` where the key is none.
+        Raises `Malformed` where the key, or a statement, is none.
         """
         if not status.key:
             return
         key = public_key(status.key)
-        known = self._known.get(status.dock)
+        known = self._follow(status, self._known.get(status.dock))
         if known is None and len(self._announced) < ANNOUNCED_LIMIT:
             self._announced[status.dock] = key
         elif known not in (None, key):
             raise _other_key(status.dock, known, f"it announces {key.name}")
+
+    def _follow(self, status: DockStatus, known: PublicKey | None) -> PublicKey | None:
+        """The key that the dock is known by after the statements that it sent."""
+        if known is None or known.text == status.key:
+            return known
+        statements = [each.encode() for each in status.changes]
+        changes = follow(known, statements, f"dock/{status.dock}")
+        if not changes or changes[-1].statement.new != status.key:
+            return known
+        key, last = public_key(status.key), changes[-1].statement
+        now = to_text(self._clock.now())
+        self._catalogue.repin(status.dock, key, now, [each.envelope.decode() for each in changes])
+        self._known[status.dock] = key
+        log.warning(
+            "dock %s changed its key from %s to %s: %s, by %s",
+            status.dock,
+            known.name,
+            key.name,
+            printable(last.why),
+            printable(last.by),
+        )
+        return key
+
+    def key_of(self, dock: str) -> PublicKey | None:
+        """The key that a dock is known by; None where it is not."""
+        return self._known.get(dock)
 
     def knows(self, dock: str) -> bool:
         return dock in self._known
@@ -89,6 +117,18 @@ class Trust:
             raise KeyUnknown(f"dock {dock} announced another key than it signs with") from error
         self._pin(dock, announced)
         return payload
+
+    def insist(self, dock: str, signed: Callable[[PublicKey], bool]) -> None:
+        """Raises as `unseal` unless this dock's key signed; `signed` says whether a key did."""
+        if dock in self._lost:
+            raise _key_lost(dock)
+        if known := self._known.get(dock):
+            if not signed(known):
+                raise _other_key(dock, known, "the custody log is signed by another")
+        elif (announced := self._announced.get(dock)) and signed(announced):
+            self._pin(dock, announced)
+        else:
+            raise KeyUnknown(f"no key of dock {dock} is known that signed its custody log")
 
     def _pin(self, dock: str, key: PublicKey) -> None:
         self._catalogue.pin(dock, key, to_text(self._clock.now()))

@@ -50,10 +50,11 @@ class Uploads(dict[str, Upload]):
 
     def rival(self, offer: Offer) -> Upload | None:
         """Another dock's upload of the same clip with the same bytes: it holds the partial."""
-        wanted = (offer.manifest.clip, offer.manifest.blake3)
+        wanted = (offer.manifest.clip, offer.manifest.sent.blake3)
         for upload in self.values():
             manifest = upload.offer.manifest
-            if (manifest.clip, manifest.blake3) == wanted and manifest.dock != offer.manifest.dock:
+            same = (manifest.clip, manifest.sent.blake3) == wanted
+            if same and manifest.dock != offer.manifest.dock:
                 return upload
         return None
 

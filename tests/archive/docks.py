@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.archive.catalogue import Catalogue
 from agent.archive.desk import Desk
+from agent.archive.opening import opening_of
+from agent.archive.prover import Prover
 from agent.archive.recovery import Recovery
 from agent.archive.sealing import Sealer
 from agent.archive.settings import CATALOGUE, ArchiveSettings
@@ -42,6 +44,7 @@ from agent.wire.contract import (
     decode,
     up,
 )
+from agent.wire.evidence import CHALLENGE_TYPE, PROOF_TYPE, Challenge, Proof
 from agent.wire.facts import RecorderFacts
 
 RECEIVER = "r1"
@@ -139,6 +142,24 @@ class Dock:
     def progress(self) -> list[Progress]:
         return self.heard(Progress, "progress")
 
+    def challenge(self, manifest: Manifest, nonce: bytes, **changes: Any) -> None:
+        sent = manifest.sent
+        facts: dict[str, Any] = {
+            "dock": self.name,
+            "clip": manifest.clip,
+            "size": sent.size,
+            "blake3": sent.blake3,
+            "nonce": nonce.hex(),
+        }
+        signed_by = changes.pop("signed_by", self.key)
+        challenge = Challenge(**(facts | changes))
+        self.send(up(self.name, "challenge"), seal(CHALLENGE_TYPE, challenge.encode(), signed_by))
+
+    def proofs(self, key: PublicKey) -> list[Proof]:
+        """Proofs that verify with the archive's key; any other fails the test."""
+        envelopes = [payload for topic, payload in self.told if topic == "challenge"]
+        return [decode(Proof, unseal(PROOF_TYPE, one, [key])) for one in envelopes]
+
     def receipts(self, key: PublicKey) -> list[Receipt]:
         """Receipts that verify with the archive's key; any other fails the test."""
         envelopes = [payload for topic, payload in self.told if topic == "receipt"]
@@ -183,12 +204,19 @@ class Far:
         self.store.make()
         self.catalogue = Catalogue(root / CATALOGUE, archive="county", epoch="e1")
         self.trust = Trust(self.settings.docks, self.catalogue, self.clock)
-        self.sealer = Sealer(self.settings, self.store, self.catalogue, key, self.clock)
+        opening = opening_of(self.settings)
+        self.sealer = Sealer(self.settings, self.store, self.catalogue, key, self.clock, opening)
         Recovery(self.store, self.catalogue, self.trust, self.sealer, self.clock).run()
         self.later = Later()
         self.docks: dict[str, Dock] = {}
+        self.prover = Prover(
+            *(self.settings, self.store, self.catalogue, self.trust, key),
+            *(self.later, self._tell, self.clock),
+        )
         self.desk = Desk(
-            self.settings, self.store, self.trust, self.sealer, self.later, self._tell, self.clock
+            *(self.settings, self.store, self.trust, self.sealer, self.later, self._tell),
+            self.clock,
+            {"challenge": self.prover.challenged},
         )
 
     def dock(self, name: str = "d1", *, key: SecretKey | None = None) -> Dock:

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from agent.archive.catalogue import Catalogue, CatalogueView
+from agent.archive.evidence_tables import THIRD
 from agent.archive.records import SCHEMA, TOLD
+from agent.custody.orders import Order
 from agent.errors import ConfigError, StoreBroken
 from agent.wire.contract import Manifest, Receipt
 from agent.wire.facts import RecorderFacts, TimeFacts, ToldFacts
@@ -284,6 +286,79 @@ class TestVersion1:
             assert view.meta("schema") == "1"
         with Catalogue(old, archive="county", epoch="x") as catalogue:
             assert len(catalogue.clips()) == 3
+
+
+class TestVersion2:
+    """`version_2.sql` is the dump of a catalogue that was written before there was a version 3."""
+
+    @pytest.fixture
+    def old(self, path: Path) -> Path:
+        with closing(sqlite3.connect(path)) as raw:
+            raw.executescript(Path(__file__).with_name("version_2.sql").read_text("utf-8"))
+        return path
+
+    def content(self, path: Path) -> list[list[tuple[object, ...]]]:
+        with closing(sqlite3.connect(path)) as raw:
+            names = ("clip", "object", "dock")
+            return [raw.execute(f"select * from {name}").fetchall() for name in names]  # noqa: S608
+
+    def test_is_brought_up_without_a_row_changed(self, old: Path) -> None:
+        before = self.content(old)
+        with Catalogue(old, archive="county", epoch="second") as catalogue:
+            assert (catalogue.meta("schema"), catalogue.epoch) == (str(SCHEMA), "first")
+            assert self.content(old) == before
+            known = catalogue.clips(dock="d1")[0]
+            order = Order("hold", known.clip, "chen", "", "", {"reason": "dispute"})
+            assert catalogue.hold(order, "2026-11-24T08:00:00.000Z")["docks"]
+            assert catalogue.is_held(known.clip)
+        with Catalogue(old, archive="county", epoch="third") as again:
+            assert again.is_held(known.clip)
+            assert again.integrity() == "ok"
+
+    def test_is_read_as_it_is_and_left_so(self, old: Path) -> None:
+        before = old.read_bytes()
+        with CatalogueView(old) as view:
+            assert len(view.clips()) == 3
+            assert len(view.told(officer="000001")) == 2
+            with pytest.raises(StoreBroken, match="no such table"):
+                view.case_now("ab" * 32)
+        assert old.read_bytes() == before
+
+    @pytest.mark.parametrize("at", [0, 10, -1])
+    def test_what_fails_half_way_leaves_it_as_it_was(
+        self, old: Path, at: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = self.content(old)
+        broken = [*THIRD]
+        broken[at] = "create table this is none"
+        with monkeypatch.context() as patched:
+            patched.setattr("agent.archive.catalogue.THIRD", tuple(broken))
+            with pytest.raises(StoreBroken, match="open"):
+                Catalogue(old, archive="county", epoch="x")
+        with closing(sqlite3.connect(old)) as raw:
+            tables = {row[0] for row in raw.execute("select name from sqlite_master")}
+            assert not {"custody", "case_now", "hold"} & tables
+        assert self.content(old) == before
+        with Catalogue(old, archive="county", epoch="x") as catalogue:
+            assert catalogue.meta("schema") == str(SCHEMA)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_whatever_its_age_a_catalogue_ends_with_the_same_tables(
+    path: Path, tmp_path: Path, number: int
+) -> None:
+    def tables(of: Path) -> dict[str, set[str]]:
+        with closing(sqlite3.connect(of)) as raw:
+            names = [row[0] for row in raw.execute("select name from sqlite_master")]
+            about = {name: raw.execute(f"pragma table_info('{name}')") for name in names}
+            return {name: {row[1] for row in rows} for name, rows in about.items()}
+
+    with closing(sqlite3.connect(path)) as raw:
+        text = Path(__file__).with_name(f"version_{number}.sql").read_text("utf-8")
+        raw.executescript(text)
+    Catalogue(path, archive="county", epoch="x").close()
+    Catalogue(tmp_path / "new.db", archive="county", epoch="x").close()
+    assert tables(path) == tables(tmp_path / "new.db")
 
 
 def test_a_newer_schema_is_refused(catalogue: Catalogue, path: Path) -> None:
