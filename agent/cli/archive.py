@@ -7,27 +7,44 @@ from pathlib import Path
 
 import click
 
+from agent.cli.archive_config import config_option
+from agent.cli.archive_custody import custody
+from agent.cli.archive_due import due, findings
+from agent.cli.archive_export import archive_export, archive_exports
+from agent.cli.archive_find import find_clips, show
+from agent.cli.archive_orders import annotate, hold, lift, tree
+from agent.cli.archive_restored import restored
 from agent.cli.logs import start_logging
 from agent.cli.memory import keep_buffers
+from agent.cli.policy import archive_policy
 from agent.cli.run import log_options
 from agent.cli.show import print_json, size_text
 from agent.cli.stopping import stop_on_signals
 from agent.clock import SystemClock
-from agent.config import ARCHIVE_FILE, ArchiveConfig, load
-
-config_option = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, readable=False),
-    default=ARCHIVE_FILE,
-    show_default=True,
-    help="The archive's configuration.",
-)
+from agent.config import ArchiveConfig, load
 
 
 @click.group(short_help="Receive, verify and store clips, and sign receipts.")
 def archive() -> None:
     """Receive, verify and store clips, and sign receipts."""
+
+
+for _command in (
+    annotate,
+    archive_policy,
+    custody,
+    due,
+    find_clips,
+    findings,
+    hold,
+    lift,
+    restored,
+    show,
+    tree,
+    archive_export,
+    archive_exports,
+):
+    archive.add_command(_command)
 
 
 @archive.command(short_help="Run a receiver until SIGTERM.")
@@ -50,6 +67,9 @@ def run(path: Path, log_format: str, log_level: str) -> int:
         floor=config.archive.floor,
         window=config.archive.window,
         docks={dock: public_key(text) for dock, text in config.docks.items()},
+        tree=config.archive.tree,
+        identity=config.archive.identity,
+        keeps_plain=config.archive.store == "plain",
     )
     receiver = Receiver(settings, settings_from(config.broker), SystemClock())
     with stop_on_signals() as stop:
@@ -71,6 +91,30 @@ def key(path: Path, *, as_json: bool) -> None:
         print_json({"archive": config.archive.id, "key": public.text, "name": public.name})
     else:
         click.echo(public.text)
+
+
+@archive.command("age-key", short_help="Print the key that docks encrypt to.")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def age_key(path: Path, *, as_json: bool) -> None:
+    """Print the age public key that docks encrypt clips to, for `spool.encrypt_to`.
+
+    The identity that opens them is made on first use, in the file that `archive.identity` names,
+    else in `keys/age.txt` in the archive's folder. Whoever has that file can open every clip;
+    whoever loses it can open none: keep a copy of it apart from the archive.
+    """
+    from agent.archive.age_key import IDENTITY, load_or_make
+
+    config = load(ArchiveConfig, path).archive
+    file = config.identity or config.root / IDENTITY
+    keys = load_or_make(file)
+    if as_json:
+        print_json({"archive": config.id, "keys": list(keys), "identity": str(file)})
+        return
+    for each in keys:
+        click.echo(each)
+    if config.identity is None:
+        click.echo(f'[archive] identity = "{file}" lets this archive open clips', err=True)
 
 
 @archive.command(short_help="Compare every stored object with its digest.")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from rich.table import Table
@@ -18,9 +21,33 @@ from agent.cli.show import (
     waits_for,
 )
 from agent.config import DockConfig, load
+from agent.config.assignments import moment
+from agent.errors import UsageError
+from agent.spool.case_queries import Wanted
 from agent.spool.entry import Entry
 from agent.spool.states import State
 from agent.spool.view import LedgerView
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FIELDS = {
+    "--name": "Only those whose name has this in it.",
+    "--officer": "Only this officer's, by number or name.",
+    "--unit": "Only this unit's.",
+    "--party": "Only those whose case party has this in it.",
+    "--cause": "Only those whose cause of action has this in it.",
+    "--case case_number": "Only this case's.",
+    "--since": "Only those in use from then on.",
+    "--until": "Only those in use before then.",
+}
+
+
+def _fields(command: F) -> F:
+    """Options for the fields of article 17, beside the recorder's number."""
+    for name, help_text in reversed(_FIELDS.items()):
+        option, _, field = name.partition(" ")
+        command = click.option(option, field or option.strip("-"), help=help_text)(command)
+    return command
 
 
 @click.command(short_help="List clips, their states and what they wait for.")
@@ -28,24 +55,53 @@ from agent.spool.view import LedgerView
 @config_option
 @click.option("--state", type=click.Choice([state.value for state in State]), help="Only these.")
 @click.option("--recorder", help="Only this recorder's serial.")
+@_fields
+@click.option("--held", is_flag=True, help="Only those on which a hold stands.")
 @click.option("--limit", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="All facts, for machines.")
 def clips(
-    path: Path, prefix: str, state: str | None, recorder: str | None, limit: int, *, as_json: bool
+    path: Path,
+    prefix: str,
+    state: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    *,
+    as_json: bool,
+    **fields: Any,
 ) -> None:
     """List clips, newest first; PREFIX is the beginning of a clip's id.
 
-    Reads the ledger without disturbing the daemon.
+    A date alone is that whole day; moments without an offset are in the dock's zone. Reads the
+    ledger without disturbing the daemon.
     """
     config = load(DockConfig, path)
+    zone = config.recorders.zone
+    wanted = Wanted(
+        prefix=prefix,
+        state=State(state) if state else None,
+        since=_moment("--since", since, zone),
+        until=_moment("--until", until, zone, end=True),
+        **fields,
+    )
     with LedgerView(config.ledger) as ledger:
-        wanted = State(state) if state else None
-        found = ledger.entries(state=wanted, recorder=recorder, prefix=prefix, limit=limit)
+        found = ledger.search(wanted, limit)
     if as_json:
         print_json([entry_document(entry) for entry in found])
     else:
         out = console()
         out.print(clip_table(found, wide=out.width >= WIDE))
+
+
+def _moment(
+    name: str, text: str | None, zone: tzinfo | None, *, end: bool = False
+) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return moment(name, text, zone, end=end)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def clip_table(found: list[Entry], *, wide: bool) -> Table:

@@ -18,9 +18,20 @@ from agent.errors import BodydockError
 
 _COMMANDS = {
     "archive": ("agent.cli.archive:archive", "Receive, verify and store clips, and sign receipts."),
+    "assignments": (
+        "agent.cli.assignments:assignments",
+        "Check the file of who had which recorder when.",
+    ),
     "bays": ("agent.cli.bays:bays", "Show which port is which bay, and what is in it."),
+    "clear": ("agent.cli.clear:clear", "Say which clips may go from their recorders."),
+    "clip": ("agent.cli.clip:clip", "Show, annotate, hold one clip."),
     "clips": ("agent.cli.clips:clips", "List clips, their states and what they wait for."),
+    "custody": ("agent.cli.custody:custody", "Show, prove and check the custody log."),
+    "export": ("agent.cli.export:export", "Hand clips out as a bag that anybody can check."),
+    "exports": ("agent.cli.export:exports", "List what was handed out, to whom, by whose word."),
     "key": ("agent.cli.run:key", "Print the dock's public key, which an archive pins."),
+    "keys": ("agent.cli.keys:keys", "Show keys by fingerprint; change the dock's."),
+    "policy": ("agent.cli.policy:policy", "Take on a policy that the archive signed."),
     "profile": ("agent.cli.profile:profile", "List, check and match profiles of recorders."),
     "recorders": ("agent.cli.recorders:recorders", "List recorders and what changed about them."),
     "run": ("agent.cli.run:run", "Run the dock until SIGTERM."),

@@ -71,10 +71,11 @@ def validate(path: Path) -> None:
 def key(path: Path, *, as_json: bool) -> None:
     """Print the dock's public key, which an archive pins; it is made on first use."""
     from agent.cli.show import print_json
+    from agent.custody.dock_key import CREDENTIAL
     from agent.custody.keys import SecretKey
 
     config = load(DockConfig, path)
-    public = SecretKey.load_or_make(config.key).public
+    public = SecretKey.load_or_make(config.key, CREDENTIAL).public
     if as_json:
         print_json({"dock": config.dock.id, "key": public.text, "name": public.name})
     else:

@@ -23,7 +23,7 @@ from .plan import Plan
 from .rows import Row, table
 from .turns import say
 
-PARTS = ("hash", "ledger", "pull", "serial", "uplink", "memory", "start")
+PARTS = ("hash", "ledger", "custody", "pull", "sealed", "serial", "uplink", "memory", "start")
 COPIES = 6
 """Times `--size` that must be free: the footage, spools and archives, and what is being deleted."""
 CROWD_BYTES = 4 * 2**30

@@ -14,6 +14,7 @@ from .full_disk import inside, one_full_disk
 from .gigabyte import one_gigabyte
 from .kills import one_kill
 from .outcome import Run, campaign
+from .sealed import one_sealed
 from .unplugs import one_unplug
 from .usbip_kernel import one_kernel
 from .week import one_week
@@ -75,6 +76,17 @@ def full_disk(runs: int, seed: int | None, disk: str) -> None:
     """The dock's disk is too small for what is docked; ext4 needs root."""
     inside()
     _do("full-disk", partial(one_full_disk, kind=disk), runs, seed)
+
+
+@campaigns.command()
+@_options(200)
+@click.option("--control", is_flag=True, help="Without encryption: the markers must be found.")
+@click.option("--disk", type=click.Choice(["ext4", "folder"]), default="ext4", show_default=True)
+def sealed(runs: int, seed: int | None, disk: str, *, control: bool) -> None:
+    """Plain text is searched in the raw disk of a dock that encrypts; ext4 needs root."""
+    inside()
+    one = partial(one_sealed, form="plain" if control else "age", kind=disk)
+    _do("sealed-control" if control else "sealed", one, runs, seed)
 
 
 @campaigns.command()

@@ -4,9 +4,12 @@ length. The same seeds bring the same runs there.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import partial
+
+import pytest
 
 from tests.campaign.gigabyte import one_gigabyte
 from tests.campaign.kills import one_kill
@@ -36,6 +39,18 @@ def test_a_week_without_a_broker_costs_little_memory_and_no_clip(seed: int) -> N
 
 def test_many_bytes_arrive_as_stock_tools_say(seed: int) -> None:
     assert_held(campaign("gigabyte", [seed], partial(one_gigabyte, size=64 * MIB)))
+
+
+@pytest.mark.parametrize(("runs", "control"), [(6, False), (1, True)])
+def test_a_killed_dock_that_encrypts_leaves_no_plain_text(
+    seed: int, runs: int, control: bool
+) -> None:
+    """A process of its own, since its mounts are. The control run proves that the search finds."""
+    disk = "ext4" if os.geteuid() == 0 else "folder"
+    command = [sys.executable, "-m", "tests.campaign", "sealed", "--disk", disk]
+    command += ["--runs", str(runs), "--seed", str(seed), *(["--control"] if control else [])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_full_disk_pauses_intake_and_nothing_else(seed: int) -> None:

@@ -17,6 +17,7 @@ from agent.model import Clip, ClockReading, Health, Identity
 from agent.offload.pull import Offload
 from agent.recorder.base import Recorder
 from agent.recorder.mtp.recorder import open_mtp
+from agent.spool.cipher import Cipher
 from agent.spool.files import Spool
 from agent.spool.ledger import Ledger
 from agent.spool.recovery import open_ledger, recover
@@ -34,14 +35,16 @@ LEDGER_VERBS = ("begin_contact", "find", "see", "see_all", "spooled")
 """What a pull asks of the ledger."""
 
 
-def pull(source: str, state: str, via: str, digests: list[str]) -> dict[str, Any]:
+def pull(
+    source: str, state: str, via: str, digests: list[str], recipient: str = ""
+) -> dict[str, Any]:
     """Pull everything of `source` into a new spool in `state`; `via` is "usb", "files" or "image".
 
     Measured from opening the recorder until its last clip is committed. `ledger` is the CPU time
-    of that within the ledger.
+    of that within the ledger. `recipient`: an age public key to encrypt to.
     """
     ledger = open_ledger(Path(state), SystemClock())
-    spool = new_spool(Path(state), ledger, frozenset(digests))
+    spool = new_spool(Path(state), ledger, frozenset(digests), recipient)
     recover(spool)
     within = _timed(ledger)
     machine = Path(state, "machine")
@@ -59,7 +62,7 @@ def pull(source: str, state: str, via: str, digests: list[str]) -> dict[str, Any
     return {**read, "ledger": sum(within), "bytes": done.bytes}
 
 
-def new_spool(state: Path, ledger: Ledger, digests: frozenset[str]) -> Spool:
+def new_spool(state: Path, ledger: Ledger, digests: frozenset[str], recipient: str = "") -> Spool:
     return Spool(
         state,
         ledger,
@@ -68,6 +71,7 @@ def new_spool(state: Path, ledger: Ledger, digests: frozenset[str]) -> Spool:
         digests=digests,
         hold_seconds=3600.0,
         random=Random(1),
+        cipher=Cipher(recipient) if recipient else None,
     )
 
 
