@@ -275,7 +275,7 @@ def _lifted(hold: Hold, one: Said) -> Hold:
 
 
 def _sent_holds(manifest: Manifest) -> Iterator[Hold]:
-    for each in manifest.holds:
+    for each in manifest.holds or ():
         words = [each.reason, each.note, each.who, each.approval, each.at]
         number = -1 - int(blake3(framed(words)).hexdigest()[:12], 16)
         what = {"reason": each.reason, "note": each.note, "approval": each.approval}

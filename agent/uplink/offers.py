@@ -50,7 +50,7 @@ def manifest_of(entry: Entry, dock: str, told: CaseTold | None = None) -> Manife
         facts=told_facts(entry.facts) if entry.facts != NOTHING else None,
         stored=stored_facts(sealed.stored) if sealed.stored else None,
         case=told.case if told else None,
-        holds=list(told.holds) if told else [],
+        holds=list(told.holds) if told and told.holds else None,
         retention=told.retention if told else None,
     )
 

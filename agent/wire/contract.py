@@ -79,7 +79,7 @@ class Manifest(Message):
     spooled_at: Text
     facts: ToldFacts | None = None
     case: CaseFacts | None = None
-    holds: Annotated[list[HoldFacts], Field(max_length=64)] = []
+    holds: Annotated[list[HoldFacts], Field(max_length=64)] | None = None
     retention: RetentionFacts | None = None
     stored: StoredFacts | None = None
     """Where set, it is these bytes that travel, and `size` and digests above are of the clip as

@@ -47,7 +47,7 @@ class CustodyUp(Message):
     checkpoint: Note
     base: Note | None = None
     first: Size = 0
-    entries: Annotated[list[Line], Field(default_factory=list, max_length=4096)]
+    entries: list[Line] = Field(default_factory=list, max_length=4096)
 
 
 class CustodyDown(Message):

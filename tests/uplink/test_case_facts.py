@@ -35,7 +35,7 @@ def test_the_newest_case_the_standing_holds_and_the_class(tmp_path: Path) -> Non
     assert manifest.case is not None
     assert (manifest.case.version, manifest.case.officer_name) == (2, OWNED.case.officer_name)
     assert manifest.case.party == "王某"
-    (hold,) = manifest.holds
+    (hold,) = manifest.holds or []
     assert (hold.reason, hold.note, hold.approval) == ("evidence", "立案", "京2026-1")
     assert manifest.retention is not None
     assert (manifest.retention.name, manifest.retention.until) == ("evidence", "case")
