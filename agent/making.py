@@ -12,6 +12,7 @@ from agent.custody.dock_key import DockKey
 from agent.custody.keys import public_key
 from agent.custody.log import CustodyLog
 from agent.custody.orders import Office
+from agent.custody.pinned import Pinned
 from agent.custody.stamps import Stamper
 from agent.errors import NotPermitted, SpoolBroken
 from agent.link.broker import settings_from
@@ -26,6 +27,7 @@ from agent.spool.ledger import Ledger
 from agent.uplink.challenger import Challenger
 from agent.uplink.commands import commands_for
 from agent.uplink.custody import Courier
+from agent.uplink.follower import Follower
 from agent.uplink.uplink import Uplink
 
 
@@ -62,6 +64,14 @@ def make_spool(config: DockConfig, ledger: Ledger, cipher: Cipher | None, random
     )
 
 
+def make_pinned(config: DockConfig, ledger: Ledger) -> Pinned:
+    """The archive's keys that count here; says so where the configuration is behind."""
+    configured = [public_key(text) for text in config.archive.keys]
+    pinned = Pinned(configured, ledger.journal.archive_changes(), ledger)
+    pinned.tell()
+    return pinned
+
+
 def make_uplink(
     config: DockConfig,
     own: DockKey,
@@ -74,7 +84,7 @@ def make_uplink(
 ) -> Uplink:
     """With its errands: who takes the custody log to the archive, who has the archive prove what
     it has before a recorder is cleared, and who takes orders."""
-    dock, pinned = config.dock.id, [public_key(text) for text in config.archive.keys]
+    dock, pinned = config.dock.id, make_pinned(config, ledger)
     challenger = Challenger(
         dock=dock,
         books=ledger,
@@ -85,7 +95,8 @@ def make_uplink(
         random=random,
         wake=lambda: uplink.poke(),
     )
-    commands = commands_for(config, ledger, office, own.secret, clock)
+    commands = commands_for(config, pinned, ledger, office, own.secret, clock)
+    courier = Courier(dock, ledger, custody, pinned, random)
     uplink = Uplink(
         dock=dock,
         spool=spool,
@@ -95,7 +106,7 @@ def make_uplink(
         pinned=pinned,
         clock=clock,
         random=random,
-        errands=[Courier(dock, ledger, custody, pinned, random), challenger, commands],
+        errands=[Follower(pinned, clock), courier, challenger, commands],
         changes=own.newest,
         classes=classes(config.retention),
     )

@@ -8,6 +8,7 @@ from typing import Any
 from agent.custody.envelopes import seal, unseal
 from agent.custody.keys import PublicKey, SecretKey
 from agent.custody.orders import Handler, Order
+from agent.custody.pinned import Pinned
 from agent.errors import Malformed, Untrusted, UsageError
 from agent.spool.ledger import Ledger
 from agent.wire.contract import decode
@@ -38,13 +39,14 @@ def take_on(ledger: Ledger, envelope: bytes, pinned: Sequence[PublicKey], who: s
     return policy
 
 
-def taking(pinned: Sequence[PublicKey]) -> Handler:
+def taking(configured: Sequence[PublicKey]) -> Handler:
     """The handler of the order "policy", for a dock that pins these archive keys."""
 
     def take(ledger: Ledger, order: Order) -> dict[str, Any]:
         envelope = order.what.get("envelope")
         if not isinstance(envelope, str):
             raise UsageError("the order has no policy in it", do="send the archive's whole file")
+        pinned = Pinned(configured, ledger.journal.archive_changes())
         policy = take_on(ledger, envelope.encode(), pinned, order.who)
         return {"serial": policy.serial, **facts_of(policy)}
 

@@ -35,6 +35,10 @@ class Clearance(Enum):
 
 Step = Clearance | None
 
+DOUBTED = "doubted"
+"""The note of a clip that is wanted because its archive's epoch changed: nobody knows whether the
+archive still has it, until it proves that, whatever it calls its epoch meanwhile."""
+
 NEXT: dict[Step, frozenset[Step]] = {
     None: frozenset({Clearance.WANTED}),
     Clearance.WANTED: frozenset({Clearance.PROVED, None}),
@@ -51,7 +55,8 @@ class Clearing:
     """The row of one clip. Moments are running time, in seconds.
 
     `archive` and `epoch` are the proof's, empty without one. `kept` counts how often the recorder
-    had the clip still after it was told to delete it; `note` is for whoever looks next.
+    had the clip still after it was told to delete it; `note` is for whoever looks next: witnesses of
+    a storage, or `DOUBTED`.
     """
 
     clip: ClipId

@@ -18,7 +18,7 @@ from agent.log_entry import Kind
 from agent.model import ClipId
 from agent.spool import rows
 from agent.spool.changes import Change
-from agent.spool.clearance import Clearance, Clearing, Step, check_step
+from agent.spool.clearance import DOUBTED, Clearance, Clearing, Step, check_step
 from agent.spool.contacts import Contacts
 from agent.spool.entry import Entry
 from agent.spool.states import State, check_move
@@ -63,6 +63,8 @@ class Clearings(Contacts):
             self._insist_epoch(clip, archive, epoch)
             facts = {"archive": archive, "epoch": epoch, "nonce": nonce}
             self._clear_row(clip, **facts, proof=envelope, proved_from=self.running)
+            if now is Clearance.WANTED:
+                self._clear_row(clip, note="")
             digest = sha256(envelope.encode()).hexdigest()
             self._enter(Kind.PROVED, clip=clip, **facts, envelope_sha256=digest)
 
@@ -117,7 +119,8 @@ class Clearings(Contacts):
                 self._forget(clip)
             else:
                 changes = {"state": to.value, "kept": now.kept + 1, "cleared_from": None}
-                self._clear_row(clip, **changes, contact=None, note="")
+                note = DOUBTED if to is Clearance.WANTED else ""
+                self._clear_row(clip, **changes, contact=None, note=note)
             words = rows.storable(why)[:4096]
             self._enter(Kind.KEPT, clip=clip, contact=contact, reason=words)
 
@@ -162,7 +165,7 @@ class Clearings(Contacts):
         long as nobody knows whether a deletion was carried out; one whose archive has another
         epoch since stays until it is proved again.
         """
-        asked = {"until": self.running - hold_seconds}
+        asked = {"until": self.running - hold_seconds, "doubted": DOUBTED}
         found = self._sound(_CLEARED, asked, limit)
         return (
             found + self._sound(_HELD, asked, limit - len(found)) if limit > len(found) else found
@@ -191,14 +194,15 @@ class Clearings(Contacts):
         for sql in (
             f"UPDATE clearing SET {nothing} WHERE {mine}",  # noqa: S608, names of our own
             f"UPDATE clearing SET state = 'wanted' WHERE state = 'proved' AND {mine}",  # noqa: S608
+            f"UPDATE clearing SET note = '{DOUBTED}' WHERE state = 'wanted' AND {mine}",  # noqa: S608
         ):
             self._database.change(sql, {"archive": archive})
         self._database.change(
-            """INSERT INTO clearing (clip, state, at, wanted_from)
-                SELECT seq, 'wanted', :now, :running FROM clip
+            """INSERT INTO clearing (clip, state, at, wanted_from, note)
+                SELECT seq, 'wanted', :now, :running, :note FROM clip
                 WHERE archive = :archive AND state = 'receipted'
                 ON CONFLICT DO NOTHING""",
-            {"archive": archive, "now": self._now(), "running": self.running},
+            {"archive": archive, "now": self._now(), "running": self.running, "note": DOUBTED},
         )
 
     def _disprove(self, clip: ClipId) -> None:
@@ -281,7 +285,8 @@ _HELD = """SELECT * FROM entry WHERE seq IN (
             LEFT JOIN epoch ON epoch.archive = clip.archive
         WHERE clip.state = 'receipted' AND clip.held_from <= :until
             AND (clearing.clip IS NULL
-                OR clearing.state IN ('wanted', 'proved') AND clearing.wanted_from <= :until)
+                OR clearing.state IN ('wanted', 'proved') AND clearing.wanted_from <= :until
+                    AND clearing.note <> :doubted)
             AND (epoch.epoch IS NULL OR epoch.epoch = ifnull(clearing.epoch, clip.epoch))
         ORDER BY clip.held_from, clip.seq LIMIT :limit OFFSET :offset)
     ORDER BY held_from, seq"""

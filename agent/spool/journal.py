@@ -16,6 +16,8 @@ from agent.merkle import HASH_BYTES, completed, completed_by, leaf_hash, root
 from agent.spool.database import Database
 
 _AT_ONCE = 1000
+ARCHIVE_CHANGES = "archive-key-changes"
+"""The fact that holds, as JSON, how archives' keys gave way to others."""
 BROKEN = "custody-broken"
 """The fact that an archive refuses this log: what it says, and at which entry that is told."""
 
@@ -111,6 +113,19 @@ class Journal:
     def own_key(self) -> str:
         """The public key that the dock signs with, as the ledger has it; empty before its start."""
         return str(self._database.value("SELECT value FROM fact WHERE name = 'key'") or "")
+
+    def archive_changes(self) -> list[str]:
+        """The statements by which archives' keys gave way to others, as this dock took them on.
+        Raises `LedgerDamaged` where they can no longer be read."""
+        sql = "SELECT value FROM fact WHERE name = ?"
+        found = self._database.value(sql, [ARCHIVE_CHANGES])
+        try:
+            told = [] if found is None else json.loads(found)
+        except ValueError as error:
+            raise LedgerDamaged(f"the changes of the archive's key: {error}") from error
+        if not isinstance(told, list) or not all(isinstance(each, str) for each in told):
+            raise LedgerDamaged("the changes of the archive's key are no list of statements")
+        return told
 
     def trouble(self) -> str:
         """What an archive says against this log, empty while nothing is known against it."""

@@ -1,10 +1,12 @@
-"""The dock's own keys in the custody log."""
+"""Keys in the custody log: the dock's own, and the archive's where they gave way to others."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from agent.log_entry import Kind
+from agent.spool.journal import ARCHIVE_CHANGES
 from agent.spool.writer import Writer
 
 _KEY, _CHANGES = "key", "key-changes"
@@ -27,3 +29,12 @@ class Keybook(Writer):
                 self._enter(Kind.KEY, event="replaced without a statement", key=key, before=known)
             self._set_fact(_KEY, key)
             self._set_fact(_CHANGES, str(max(told, len(changes))))
+
+    def archive_key_changed(self, statement: str) -> None:
+        """The archive's key gave way to another; `statement` was verified. Said again, it changes
+        nothing."""
+        with self._writing():
+            known = self.journal.archive_changes()
+            if statement not in known:
+                self._enter(Kind.KEY, event="archive changed", statement=statement)
+                self._set_fact(ARCHIVE_CHANGES, json.dumps([*known, statement]))

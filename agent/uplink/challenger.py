@@ -22,7 +22,7 @@ from agent.custody.keys import PublicKey, SecretKey
 from agent.errors import ClipDamaged, ReceiptRejected, WrongState
 from agent.model import ClipId, printable
 from agent.patience import delay_before
-from agent.spool.clearance import Clearance, Clearing
+from agent.spool.clearance import DOUBTED, Clearance, Clearing
 from agent.spool.entry import Entry, Sealed
 from agent.spool.layout import Layout
 from agent.spool.possession import NONCE_BYTES, keyed_digest
@@ -203,11 +203,12 @@ class Challenger(Errand):
         """Not lost, and not provable: it stays on its recorder. A receipt of an epoch that is over
         is asked for anew, once, since nothing else can show that it still holds."""
         log.warning("%s; its recorder is not cleared", error)
-        if entry.receipt and entry.receipt.epoch != proof.epoch:
-            self._books.unproved(entry.clip, f"{error.what}; its receipt is of an older epoch")
+        clearing = self._books.clearing_of(entry.clip)
+        doubted = clearing is not None and clearing.note == DOUBTED
+        if entry.receipt and (doubted or entry.receipt.epoch != proof.epoch):
+            self._books.unproved(entry.clip, f"{error.what}; its epoch changed after its receipt")
             return
         self._books.note(entry.clip, error.what)
-        clearing = self._books.clearing_of(entry.clip)
         if clearing and clearing.state is Clearance.WANTED:
             self._books.drop(entry.clip)
         else:

@@ -55,13 +55,16 @@ class Commands(Errand):
         ledger: ErrandBooks,
         carry_out: Callable[[Order], dict[str, Any]],
         trusted: Sequence[PublicKey],
+        also: Sequence[PublicKey] = (),
         key: SecretKey,
         clock: Clock,
     ) -> None:
+        """`trusted` may change while it runs; `also` are further keys."""
         self._dock = dock
         self._ledger = ledger
         self._carry_out = carry_out
-        self._trusted = tuple(trusted)
+        self._trusted = trusted
+        self._also = tuple(also)
         self._key = key
         self._clock = clock
         self._answers: OrderedDict[str, Result] = OrderedDict()
@@ -98,7 +101,7 @@ class Commands(Errand):
         """The command, and which of the trusted keys signed it."""
         if not payload.isascii():
             raise Malformed("Command: an envelope is base64 and field names, all ASCII")
-        for key in self._trusted:
+        for key in (*self._trusted, *self._also):
             try:
                 return unseal(COMMAND_TYPE, payload, [key]), key
             except Untrusted:
@@ -139,15 +142,20 @@ class Commands(Errand):
 
 
 def commands_for(
-    config: DockConfig, ledger: Ledger, office: Office, key: SecretKey, clock: Clock
+    config: DockConfig,
+    pinned: Sequence[PublicKey],
+    ledger: Ledger,
+    office: Office,
+    key: SecretKey,
+    clock: Clock,
 ) -> Commands:
     """As a dock's configuration says: its archive's keys may order, and its case systems'."""
-    trusted = [public_key(text) for text in (*config.archive.keys, *config.cases.keys)]
     return Commands(
         dock=config.dock.id,
         ledger=ledger,
         carry_out=office.carry_out,
-        trusted=trusted,
+        trusted=pinned,
+        also=[public_key(text) for text in config.cases.keys],
         key=key,
         clock=clock,
     )

@@ -63,6 +63,10 @@ def check(receipt: Receipt, *, dock: str, entry: Entry, presence: Presence | Non
             raise ReceiptRejected(
                 f"receipt for clip {receipt.clip}: {name} is {said}, not {printable(str(known))}"
             )
+    if receipt.kept == "plain" and not receipt.opened:
+        raise ReceiptRejected(
+            f"receipt for clip {receipt.clip}: kept decrypted, and never opened, cannot be"
+        )
     if not receipt.epoch or not receipt.stored_as:
         raise ReceiptRejected(f"receipt for clip {receipt.clip} does not say where and under what")
 

@@ -72,11 +72,11 @@ class Uplink:
         changes: Sequence[str] = (),
         classes: Mapping[str, Retained] = NO_CLASSES,
     ) -> None:
-        """`dock` is its id in the contract; `pinned` are the archive's keys, one or two; `errands`
-        what else goes over this connection; `changes` the newest statements by which the dock's
+        """`dock` is its id in the contract; `pinned` are the archive's keys, which may
+        change while it runs; `errands` what else goes over this connection; `changes` the newest statements by which the dock's
         keys gave way to `key`; `classes` the office's retention classes, by name."""
         self._dock, self._ledger, self._key = dock, ledger, key
-        self._pinned = tuple(pinned)
+        self._pinned = pinned
         self._clock, self._settings = clock, settings
         self._session = Session(settings, random)
         self._errands = Errands(dock, errands)
@@ -188,13 +188,13 @@ class Uplink:
         presence = decode(Presence, message.payload)
         if message.topic != presence_topic(presence.receiver):
             return f"receiver {presence.receiver} speaks on the topic of another"
+        self._errands.presence(presence)
         if presence.keys and {key.text for key in self._pinned}.isdisjoint(presence.keys):
             self._grumbles.about(
                 f"archive {presence.archive} is not trusted",
                 f"it signs with {', '.join(presence.keys)}, which this dock does not pin; "
                 "compare with what `bodydock archive key` prints there",
             )
-        self._errands.presence(presence)
         return self._session.presence(presence, self._clock.monotonic())
 
     def _on_grant(self, payload: bytes) -> str:

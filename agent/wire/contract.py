@@ -179,6 +179,9 @@ class Presence(Message):
     chunk_limit: Size = 0
     keys: Annotated[list[Text], Field(max_length=2)] = []
     since: Text = ""
+    changes: Annotated[list[Annotated[str, Field(max_length=16_384)]], Field(max_length=8)] = []
+    """Statements by which the archive's keys gave way to the newest, the oldest first, see
+    `agent.custody.rotation`."""
 
 
 class DockStatus(Message):

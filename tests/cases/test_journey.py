@@ -87,7 +87,7 @@ def test_case_data_before_during_and_after_and_an_officer_moves(tmp_path: Path, 
     case = sent[one].case
     assert case is not None
     assert (case.version, case.party, case.cause) == (3, "王某", "违章停车")
-    assert [each.reason for each in sent[other](.holds or [])] == ["evidence"]
+    assert [each.reason for each in sent[other].holds or []] == ["evidence"]
     retention = sent[one].retention
     assert retention is not None
     assert (retention.name, retention.months) == ("routine", 6)

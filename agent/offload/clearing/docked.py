@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass, field
 
+from agent.custody.envelopes import peek
+from agent.errors import Malformed
 from agent.model import Health, Identity, Storage
 from agent.offload.clearing.eraser import Eraser
 from agent.offload.clearing.rule import Case, Limits, ProofFacts
 from agent.recorder.base import Recorder
 from agent.spool.clearing_queries import ClearingQueries, Safety
 from agent.spool.entry import Entry
+from agent.wire.contract import Receipt, decode
+
+log = logging.getLogger(__name__)
 
 SUSPECT = frozenset({"card", "foreign-card", "serial", "dirty"})
 """Findings of a contact, see `spool.changes`, after which its storages are not to be trusted."""
@@ -62,6 +68,7 @@ def known_case(ledger: ClearingQueries, entry: Entry, limits: Limits, running: f
         state=entry.state,
         clearance=clearing.state if clearing else None,
         receipt_archive=receipt.archive if receipt else "",
+        opened=opened(entry),
         since_receipt=None if safety.held_from is None else running - safety.held_from,
         epoch=safety.epoch,
         proof=_proof(safety, running),
@@ -96,6 +103,21 @@ def same_identity(entry: Entry, docked: Docked) -> bool:
     """Whether a clip came from the recorder that is here, by everything that stays of it."""
     was, now = entry.sighting.identity, docked.identity
     return (was.serial, was.maker, was.model) == (now.serial, now.maker, now.model)
+
+
+def opened(entry: Entry) -> bool:
+    """Whether the archive read the bytes that were recorded: of an encrypted clip it says so in
+    its receipt (`Receipt.opened`), every other clip it stores as it was recorded."""
+    if entry.sealed is None or entry.receipt is None:
+        return False
+    if entry.sealed.stored is None:
+        return True
+    try:
+        receipt = decode(Receipt, peek(entry.receipt.envelope.encode()))
+    except Malformed as error:
+        log.error("the receipt of clip %s in the ledger is none: %s", entry.clip, error)
+        return False
+    return receipt.opened is True
 
 
 def _proof(safety: Safety, running: float) -> ProofFacts | None:

@@ -31,6 +31,7 @@ class Reason(Enum):
     CLEARED = "it was cleared already"
     UNSETTLED = "a deletion was begun and nobody looked yet what became of it"
     NO_RECEIPT = "no archive has given its receipt"
+    UNOPENED = "it is encrypted, and its archive never opened it"
     NO_COPY = "the dock's own copy is not here, or not sound"
     IDENTITY = "it came from a recorder of another identity"
     ELSEWHERE = "it does not lie where it was pulled from"
@@ -89,6 +90,9 @@ class ProofFacts:
 class Case:
     """One clip at one moment, in plain values. What nobody knows yet counts against clearing.
 
+    `opened`: its archive read the very bytes that were recorded, also of a clip that came to it
+    encrypted; till then nobody knows that what was encrypted can be opened to them.
+
     `since_receipt` is running time in seconds; `epoch` what the receipt's archive calls its epoch
     now; `free_percent` of the clip's storage, None where nobody tells.
     """
@@ -97,6 +101,7 @@ class Case:
     state: State = State.SEEN
     clearance: Step = None
     receipt_archive: str = ""
+    opened: bool = False
     since_receipt: float | None = None
     epoch: str = ""
     proof: ProofFacts | None = None
@@ -159,6 +164,7 @@ _STANDS: dict[Reason, Callable[[Case], bool]] = {
     Reason.CLEARED: lambda case: case.clearance is Clearance.CLEARED,
     Reason.UNSETTLED: lambda case: case.clearance is Clearance.CLEARING,
     Reason.NO_RECEIPT: lambda case: not case.receipt_archive,
+    Reason.UNOPENED: lambda case: not case.opened,
     Reason.NO_COPY: lambda case: case.state is not State.RECEIPTED,
     Reason.IDENTITY: lambda case: not case.same_identity,
     Reason.ELSEWHERE: lambda case: not case.in_place,
