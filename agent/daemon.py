@@ -21,7 +21,7 @@ from agent.bay.port import Port
 from agent.bay.practice import Practice
 from agent.bay.status import Shown
 from agent.bay.turns import Turns
-from agent.clock import Clock, SystemClock
+from agent.clock import Clock, SystemClock, trust
 from agent.config import DockConfig
 from agent.custody.counter import Counter
 from agent.custody.dock_key import dock_key, enter
@@ -56,7 +56,8 @@ NOWHERE = Roots(Path(os.devnull), Path(os.devnull))
 
 class DockDaemon:
     """One dock. `usb_backend` replaces libusb beneath pyusb, and `roots` the kernel's own
-    folders, for simulated recorders; then no udev is asked either.
+    folders, for simulated recorders; then no udev is asked either. `trust` says how far `clock` can
+    be trusted, see `agent.clock.trust`.
 
     Raises at once what keeps the dock from working at all: `KeyUnusable`, `ConfigError`,
     `SpoolBroken`, `LedgerBroken`.
@@ -70,9 +71,11 @@ class DockDaemon:
         roots: Roots | None = None,
         clock: Clock | None = None,
         random: Random | None = None,
+        trust: Callable[[], str] = trust,
     ) -> None:
         self._config = config
         self._clock = clock or SystemClock()
+        self._trust = trust
         self._random = random or SystemRandom()
         self._made = ExitStack()
         with ExitStack() as making:
@@ -86,7 +89,7 @@ class DockDaemon:
         cipher = make_cipher(config)
         make_folders(config)
         own = dock_key(config.key)
-        self._ledger = ledger = open_ledger(config.dock.state, clock)
+        self._ledger = ledger = open_ledger(config.dock.state, clock, self._trust)
         making.callback(ledger.close)
         enter(own, ledger)
         tell_start(ledger, config)
@@ -193,11 +196,14 @@ def run_dock(
     usb_backend: Backend | None = None,
     roots: Roots | None = None,
     clock: Clock | None = None,
+    trust: Callable[[], str] = trust,
 ) -> None:
     """Build a dock and run it until `stop`. A disk without room for the ledger is waited for."""
     while not stop.is_set():
         try:
-            daemon = DockDaemon(config, usb_backend=usb_backend, roots=roots, clock=clock)
+            daemon = DockDaemon(
+                config, usb_backend=usb_backend, roots=roots, clock=clock, trust=trust
+            )
         except SpoolFull as full:
             log.error("cannot start yet: %s", full)
             stop.wait(START_AGAIN_SECONDS)

@@ -19,6 +19,7 @@ hashed and kept; nothing ever writes an entry anew from its parts. Keys:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -149,19 +150,19 @@ def read_entry(text: str) -> LogEntry:
         for name in ("at", "trust", "who"):
             if not isinstance(parts[name], str):
                 raise TypeError(f"{name} is no text")
-        clip, what = parts.get("clip", ""), parts["what"]
-        if not isinstance(clip, str) or not isinstance(what, dict):
-            raise TypeError("clip or what of a wrong type")
+        clip, what, run = parts.get("clip", ""), parts["what"], float(parts["run"])
+        if not isinstance(clip, str) or not isinstance(what, dict) or not math.isfinite(run):
+            raise TypeError("clip, what or run of a wrong type")
         return LogEntry(
             number=parts["n"],
             kind=Kind(parts["kind"]),
             at=parts["at"],
             trust=parts["trust"],
-            run=float(parts["run"]),
+            run=run,
             who=parts["who"],
             clip=clip,
             what=what,
             text=text,
         )
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise Malformed(f"custody entry: {type(error).__name__}: {str(error)[:120]}") from error

@@ -184,11 +184,12 @@ class CaseQueries(Opened):
 
 
 def _entries(rows: Iterable[dict[str, Any]]) -> Iterator[Said]:
+    """Statements out of entries; one that cannot be read was complained of when it came."""
     for row in rows:
         try:
             entry = read_entry(row["entry"])
         except Malformed as error:
-            log.error("an entry of dock %s cannot be read: %s", row["dock"], error)
+            log.debug("an entry of dock %s cannot be read: %s", row["dock"], error)
             continue
         who, at, what = plain([entry.who, entry.at, dict(entry.what)])
         yield Said(row["dock"], row["log"], entry.number, entry.kind, at, who, what)

@@ -7,9 +7,11 @@ taken on trust. `CatalogueView` is for commands: it opens the file read-only and
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from agent.archive.evidence_tables import THIRD
@@ -29,6 +31,7 @@ from agent.archive.records import (
 )
 from agent.archive.view import CatalogueView
 from agent.custody.keys import PublicKey, public_key
+from agent.custody.orders import Order
 from agent.errors import ConfigError, Malformed, StoreBroken
 from agent.wire.contract import Manifest, Receipt
 
@@ -154,6 +157,15 @@ class Catalogue(Naming, Mirrors, Exports):
             self._db.conn.executemany(
                 "insert into journal (at, who, kind, what) values (?, ?, 'key', ?)",
                 [(at, f"dock/{dock}", change) for change in changes],
+            )
+
+    def own_key(self, order: Order, told: Mapping[str, Any], at: str) -> None:
+        """The archive's own key is changed by a person's order: into the journal."""
+        what = {**told, "why": order.why, "approval": order.approval, "via": order.via}
+        with self.writing("journal a key"):
+            self._db.conn.execute(
+                "insert into journal (at, who, kind, what) values (?, ?, 'key', ?)",
+                [at, order.who, json.dumps(what, ensure_ascii=False)],
             )
 
     def pins(self) -> dict[str, PublicKey | None]:

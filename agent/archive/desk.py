@@ -81,6 +81,8 @@ class Desk:
                 self._route(topic, payload)
         except Malformed as error:
             self._complaints.about("malformed message", f"{topic[:200]}: {error}")
+        except (StoreFull, StoreBroken) as error:  # the dock says it again
+            self._complaints.about("store", str(error), level=logging.ERROR)
 
     def close(self) -> None:
         """Let go of every file; what was received stays for the next run."""

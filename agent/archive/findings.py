@@ -81,7 +81,7 @@ def _told(view: CaseQueries, dock: str, number: int, entry: LogEntry) -> Told:
     what = plain(dict(entry.what))
     kind = str(what.get("finding", "")) if entry.kind is Kind.FINDING else Kind.CLEARED.value
     serial = str(what.get("serial", "")) or _recorder_of(view, entry.clip)
-    words = "cleared from its recorder"
+    words = f"clip {entry.clip[:12]} was cleared from its recorder"
     if entry.kind is Kind.FINDING:
         words = Change(kind, str(what.get("before", "")), str(what.get("after", ""))).words
     about = list(_about(what)) if kind in _VANISHED else []

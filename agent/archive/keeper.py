@@ -9,6 +9,7 @@ and are dropped.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -31,13 +32,19 @@ from agent.custody.notes import (
     read_note,
 )
 from agent.custody.verify import read_entry_loosely
-from agent.errors import Malformed, StoreBroken, Untrusted
+from agent.errors import Malformed, StoreBroken, StoreFull, Untrusted
 from agent.log_entry import LogEntry, read_entry
 from agent.merkle import HASH_BYTES, completed, completed_by, leaf_hash, root
+from agent.model import is_digest, printable
 from agent.wire.contract import decode, down
 from agent.wire.evidence import CustodyDown, CustodyUp
 
 log = logging.getLogger(__name__)
+
+_COSTS = 8
+"""Bytes that a character of an entry takes at most: in the table, and again in SQLite's WAL."""
+_KIND = re.compile(r"[a-z][a-z0-9-]{0,63}\Z")
+"""Kinds that later versions may write, too."""
 
 
 @dataclass(slots=True)
@@ -51,6 +58,8 @@ class Keeper:
     send: Callable[[str, bytes], None]
     clock: Clock
     told: Sequence[OnEntries] = ()
+    room: Callable[[int], None] = lambda _: None
+    """Raises `StoreFull` or `StoreBroken` where the disk has no room for so many bytes more."""
     _complaints: Complaints = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +75,7 @@ class Keeper:
         except Untrusted as error:
             level = logging.WARNING if error.retry else logging.CRITICAL
             self._complaints.about("custody not trusted", str(error), level=level)
-        except StoreBroken as error:
+        except (StoreFull, StoreBroken) as error:
             self._complaints.about("custody log not kept", str(error), level=logging.ERROR)
         else:
             self.send(down(dock, "custody"), answer.encode())
@@ -99,8 +108,17 @@ class Keeper:
     def _has(self, mirror: Mirror, refused: str = "") -> CustodyDown:
         """How far we have the log, and our newest cosignature."""
         newest, held = mirror.newest(), mirror.size
+        if newest is not None and (refused or newest.size == held):
+            self._cosign_anew(mirror, read_note(newest.note))
+            newest = mirror.newest()
         note = newest.note if newest is not None and (refused or newest.size == held) else None
         return CustodyDown(archive=self.archive, held=held, cosigned=note, refused=refused)
+
+    def _cosign_anew(self, mirror: Mirror, newest: Note) -> None:
+        """A dock may take no cosignature any more by a key that gave way long ago."""
+        name = dock_origin(mirror.dock)
+        signed = tuple(each for each in newest.signatures if each.name == name)
+        self._cosign(mirror, Note(newest.body, signed), read_checkpoint(newest))
 
     def _cosign(self, mirror: Mirror, note: Note, checkpoint: Checkpoint) -> None:
         """Unless we did already, by the key that we have now."""
@@ -124,10 +142,15 @@ class Keeper:
             raise Malformed("custody: a checkpoint that does not end with the last entry")
         added = _Added(mirror, held)
         entries = [added.add(text) for text in texts]
+        self.room(_COSTS * sum(len(each.text) for each in entries))
         if root(checkpoint.size, added.node) != checkpoint.root:
             what = f"dock {mirror.dock}: entries from {held} on do not lead to their checkpoint"
             self._complaints.about("custody entries dropped", what, level=logging.CRITICAL)
             return
+        if odd := [each for each in entries if each.read is None]:
+            # Of a kind that a later version writes, perhaps: kept, not understood.
+            what = f"dock {mirror.dock}: {len(odd)} entries, the first is number {odd[0].number}"
+            self._complaints.about("custody entries not understood", what, level=logging.INFO)
         with self.catalogue.writing("keep custody log"):
             self.catalogue.mirror_entries(mirror.dock, mirror.log, entries, self.told)
             self._cosign(mirror, note, checkpoint)
@@ -164,6 +187,8 @@ class _Added:
         kind, clip = parts.get("kind"), parts.get("clip", "")
         if parts.get("n") != number or not isinstance(kind, str) or not isinstance(clip, str):
             raise Malformed(f"custody: entry {number} is none, or says another number")
+        if not _KIND.match(kind) or (clip and not is_digest(clip)):
+            raise Malformed(f"custody: entry {number} is of no kind, or about no clip")
         nodes = b"".join(completed(number, leaf_hash(text.encode("utf-8", "replace")), self.node))
         self._nodes[number] = nodes
         self._next += 1
@@ -179,6 +204,6 @@ class _Added:
 def _read(text: str) -> LogEntry | None:
     try:
         return read_entry(text)
-    except Malformed as error:  # of a kind that a later version writes: kept, not understood
-        log.info("custody log: %s", error.what)
+    except Malformed as error:
+        log.debug("custody log: %s", printable(error.what))
         return None

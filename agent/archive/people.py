@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 from agent.archive.background import Background
 from agent.archive.catalogue import Catalogue
+from agent.archive.complaints import Complaints
 from agent.archive.errands import Errands
 from agent.archive.office import DOOR, ArchiveOffice
+from agent.archive.own_keys import OwnKeys
 from agent.archive.settings import ArchiveSettings
 from agent.archive.tree import Tree
 from agent.archive.trust import Trust
 from agent.clock import Clock
-from agent.custody.keys import SecretKey
 from agent.errors import BodydockError, StoreBroken
 from agent.link.door import Door
 
@@ -33,25 +34,30 @@ class People:
         settings: ArchiveSettings,
         catalogue: Catalogue,
         trust: Trust,
-        key: SecretKey,
+        own: OwnKeys,
         background: Background,
         send: Callable[[str, bytes], None],
         clock: Clock,
     ) -> None:
         self._background = background
         self._clock = clock
-        self._errands = Errands(catalogue, trust, key, send, clock)
+        self._errands = Errands(catalogue, trust, own.secret, send, clock)
         self._tree = Tree(settings.root, catalogue, settings.tree) if settings.tree else None
+        self._complaints = Complaints(clock)
         self._naming = False
         self._rests_until = clock.monotonic()
         if self._tree is not None:
             self._tree.begin()
-        self._door = Door(settings.root / DOOR, ArchiveOffice(catalogue, self._tree, clock).answer)
+        office = ArchiveOffice(catalogue, self._tree, clock, lambda: own)
+        self._door = Door(settings.root / DOOR, office.answer)
 
     def tick(self) -> None:
-        """Once in a while, in the receiver's thread. Raises `StoreBroken`."""
+        """Once in a while, in the receiver's thread."""
         self._door.check()
-        self._errands.tick()
+        try:
+            self._errands.tick()
+        except StoreBroken as error:  # as long as the disk is full
+            self._complaints.about("orders to docks wait", str(error), level=logging.ERROR)
         if self._tree is None or self._naming or self._clock.monotonic() < self._rests_until:
             return
         self._naming = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from agent.archive.store import Store
 from agent.archive.trust import Trust
 from agent.clock import Clock, to_text
 from agent.custody.envelopes import peek, seal, unseal
-from agent.custody.keys import SecretKey
+from agent.custody.keys import PublicKey, SecretKey
 from agent.errors import BodydockError, Malformed, Untrusted
 from agent.wire.contract import RECEIPT_TYPE, Manifest, Receipt, decode, down
 from agent.wire.evidence import CHALLENGE_TYPE, OTHER_FORM, PROOF_TYPE, Challenge, Proof
@@ -67,7 +67,10 @@ class Prover:
         background: Background,
         send: Callable[[str, bytes], None],
         clock: Clock,
+        former: Sequence[PublicKey] = (),
     ) -> None:
+        """`former` are keys that gave way to `key`, by which older receipts are signed."""
+        self._known = (key.public, *former)
         self._settings = settings
         self._store = store
         self._catalogue = catalogue
@@ -206,7 +209,7 @@ class Prover:
         if not challenge.receipt:
             return
         try:
-            payload = unseal(RECEIPT_TYPE, challenge.receipt.encode(), [self._key.public])
+            payload = unseal(RECEIPT_TYPE, challenge.receipt.encode(), self._known)
             receipt = decode(Receipt, payload)
         except (Malformed, Untrusted) as error:
             log.info("the receipt of clip %s proves nothing here: %s", challenge.clip, error)

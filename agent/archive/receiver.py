@@ -14,15 +14,16 @@ from agent.archive.desk import Desk
 from agent.archive.keeper import Keeper
 from agent.archive.lock import only_one
 from agent.archive.opening import opening_of
+from agent.archive.own_keys import OwnKeys
 from agent.archive.people import People
 from agent.archive.prover import Prover
 from agent.archive.recovery import Recovery
 from agent.archive.sealing import Sealer
-from agent.archive.settings import CATALOGUE, KEY, ArchiveSettings
+from agent.archive.settings import CATALOGUE, ArchiveSettings
 from agent.archive.store import Store
 from agent.archive.trust import Trust
 from agent.clock import Clock, to_text
-from agent.custody.keys import PublicKey, SecretKey
+from agent.custody.keys import PublicKey
 from agent.link.mqtt import Arrived, BrokerSettings, Connected, Lost, MqttLink
 from agent.wire.chunk import DATA_LIMIT
 from agent.wire.contract import PREFIX, Presence, presence_topic
@@ -74,7 +75,9 @@ class Receiver:
         opening.callback(os.close, only_one(settings.root))
         store = Store(settings.root, settings.floor)
         store.make()
-        self._key = SecretKey.load_or_make(settings.root / KEY)
+        self._own = own = OwnKeys(settings.root, settings.archive)
+        self._key = own.secret
+        self._told = own.statements
         self._catalogue = catalogue = opening.enter_context(
             Catalogue(
                 settings.root / CATALOGUE, archive=settings.archive, epoch=secrets.token_hex(16)
@@ -87,10 +90,14 @@ class Receiver:
         self._link = self._make_link(broker)
         self._worker = Worker(self._link.wake)
         worker, say, clock = self._worker, self._say, self._clock
-        prover = Prover(settings, store, catalogue, trust, self._key, worker, say, clock)
+        prover = Prover(
+            settings, store, catalogue, trust, self._key, worker, say, clock, own.former
+        )
         told = (catalogue.fold_entries,)
-        keeper = Keeper(settings.archive, catalogue, trust, self._key, say, clock, told)
-        self._people = People(settings, catalogue, trust, self._key, worker, say, clock)
+        keeper = Keeper(
+            settings.archive, catalogue, trust, self._key, say, clock, told, store.check_room
+        )
+        self._people = People(settings, catalogue, trust, own, worker, say, clock)
         others = {
             "challenge": prover.challenged,
             "custody": keeper.heard,
@@ -138,14 +145,16 @@ class Receiver:
         if now - self._ticked >= TURN_S:
             self._ticked = now
             intake.tick()
-            self._tell_epoch()
+            self._tell_news()
             self._people.tick()
         self._catalogue.check()
 
-    def _tell_epoch(self) -> None:
-        """Docks hear at once that this archive is not what it was."""
-        if (epoch := self._catalogue.epoch) != self._epoch:
-            self._epoch = epoch
+    def _tell_news(self) -> None:
+        """Docks hear at once that this archive is not what it was, or will sign with another
+        key."""
+        epoch, told = self._catalogue.epoch, self._own.statements
+        if (epoch, told) != (self._epoch, self._told):
+            self._epoch, self._told = epoch, told
             self._link.publish(*self._presence(online=True), retain=True)
 
     def _say(self, topic: str, payload: bytes) -> None:
@@ -155,7 +164,7 @@ class Receiver:
 
     def _presence(self, *, online: bool) -> tuple[str, bytes]:
         settings = self._settings
-        keys = [self._key.public, *filter(None, [settings.next_key])]
+        keys = [self._key.public, *filter(None, [self._own.upcoming])]
         presence = Presence(
             archive=settings.archive,
             receiver=settings.receiver,
@@ -165,5 +174,6 @@ class Receiver:
             chunk_limit=DATA_LIMIT,
             keys=[key.text for key in keys],
             since=self._since,
+            changes=self._own.newest,
         )
         return presence_topic(settings.receiver), presence.encode()

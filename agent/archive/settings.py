@@ -22,8 +22,7 @@ class ArchiveSettings:
 
     `window` is the most credit of one dock, `credit` of all together: their messages must fit a
     broker's queue for us (Mosquitto drops beyond 1,000 by default). `docks` are keys known
-    beforehand; another dock's key is pinned when it is first seen. `next_key` is announced beside
-    our own, so that docks can learn it before it signs.
+    beforehand; another dock's key is pinned when it is first seen.
     """
 
     archive: str
@@ -35,7 +34,6 @@ class ArchiveSettings:
     open_limit: int = 64
     """The most clips that are under way at once."""
     docks: Mapping[str, PublicKey] = field(default_factory=dict)
-    next_key: PublicKey | None = None
     identity: Path | None = None
     """Of age identities, which open encrypted clips; see `agent.archive.opening`."""
     keeps_plain: bool = False

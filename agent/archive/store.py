@@ -133,7 +133,7 @@ class Store:
             if kept and _size(folder / SLOTS) == chunk_count(manifest) * SLOT_BYTES:
                 return Partial(folder, manifest)
             self.drop(folder)
-        self._check_room(manifest.sent.size)
+        self.check_room(manifest.sent.size)
         with guarded("reserve room"):
             folder.mkdir(mode=0o750)
             try:
@@ -175,7 +175,7 @@ class Store:
         data = partial.data_path
         if opening and opening.opens(manifest):
             plain = data.with_name(PLAIN) if opening.keeps_plain else None
-            self._check_room(manifest.size if plain else 0)
+            self.check_room(manifest.size if plain else 0)
             opening.prove(data, manifest, plain)
             if plain:
                 data, form = plain, manifest.recorded_form
@@ -245,7 +245,8 @@ class Store:
         number = cases[-1][0] + 1 if cases else 1
         return self._quarantine / f"{number:06}-{kind}"
 
-    def _check_room(self, size: int) -> None:
+    def check_room(self, size: int) -> None:
+        """Raises `StoreFull` where `size` bytes more would go below the floor."""
         with guarded("look for room"):
             disk = os.statvfs(self.root)
         free = disk.f_bavail * disk.f_frsize

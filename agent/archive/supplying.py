@@ -38,6 +38,8 @@ class Stock:
     store: Store
     key: PublicKey
     opening: Opening | None
+    former: Sequence[PublicKey] = ()
+    """Keys that gave way to `key`; what they signed in their time is supplied as well."""
 
     def chosen(self, prefixes: Sequence[str], asked: Asked | None) -> list[ClipRow]:
         """Deliveries that were asked for, one for each stored object; earliest first."""
@@ -76,7 +78,7 @@ class Stock:
             archive=self.view.meta("archive"),
             stored_at=row.received_at,
             offer=signed_by(row.manifest.encode(), self._known(row.dock)),
-            receipt=signed_by(row.receipt.encode(), [self.key]),
+            receipt=signed_by(row.receipt.encode(), [self.key, *self.former]),
             case=asdict(case) if case else {},
             record={
                 "versions": self.view.case_versions(row.clip),
@@ -96,7 +98,7 @@ class Stock:
                 dock=dock,
                 note=newest.note,
                 keys=self._known(dock),
-                archives=[self.key],
+                archives=[self.key, *self.former],
             )
             files |= proving.evidence([row.clip for row in rows if row.dock == dock]).files
         return Evidence(files=files, steps=(CUSTODY_STEP,) if files else ())

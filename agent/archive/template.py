@@ -85,7 +85,7 @@ def facts_of(row: ClipRow, case: CaseData | None, keep: str) -> dict[str, str]:
         "officer_name": case.officer_name,
         "date": f"{moment:%Y-%m-%d}" if moment else "",
         "time": f"{moment:%H%M%S}" if moment else "",
-        "name": case.name or file.removesuffix(extension(row.path)),
+        "name": _bare(case.name or file, extension(row.path)),
         "recorder": row.recorder_serial,
         "party": case.party,
         "cause": case.cause,
@@ -103,6 +103,11 @@ def extension(path: str) -> str:
     """The recorder's own, with its dot, where it is a plain one; else empty."""
     found = _EXTENSION.search(path)
     return found[0] if found else ""
+
+
+def _bare(name: str, ending: str) -> str:
+    """Without its extension in either case, which the link gets anyway."""
+    return name[: -len(ending)] if ending and name.lower().endswith(ending.lower()) else name
 
 
 def safe_part(text: str, limit: int = PART_BYTES) -> str:

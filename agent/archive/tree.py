@@ -87,11 +87,10 @@ class Tree:
                 # Before the commit: after a crash they are unshown still, and done again.
                 for path, target in new:
                     self._link(PurePosixPath(path), target)
+                for path in set(old) - {path for path, _ in new}:
+                    if not self._catalogue.names(path):
+                        self._unlink(PurePosixPath(path))
                 self._catalogue.shown(clips)
-            kept = {path for path, _ in new}
-            for path in old:
-                if path not in kept and not self._catalogue.names(path):
-                    self._unlink(PurePosixPath(path))
 
     def _wanted(self, clip: str) -> list[Wanted]:
         case, keep = self._catalogue.case_now(clip), self._catalogue.class_of(clip)

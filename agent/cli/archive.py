@@ -12,10 +12,11 @@ from agent.cli.archive_custody import custody
 from agent.cli.archive_due import due, findings
 from agent.cli.archive_export import archive_export, archive_exports
 from agent.cli.archive_find import find_clips, show
+from agent.cli.archive_keys import archive_keys
 from agent.cli.archive_orders import annotate, hold, lift, tree
 from agent.cli.archive_restored import restored
 from agent.cli.logs import start_logging
-from agent.cli.memory import keep_buffers
+from agent.cli.memory import keep_buffers, no_core
 from agent.cli.policy import archive_policy
 from agent.cli.run import log_options
 from agent.cli.show import print_json, size_text
@@ -31,6 +32,7 @@ def archive() -> None:
 
 for _command in (
     annotate,
+    archive_keys,
     archive_policy,
     custody,
     due,
@@ -60,6 +62,7 @@ def run(path: Path, log_format: str, log_level: str) -> int:
     config = load(ArchiveConfig, path)
     start_logging(form=log_format, level=log_level)
     keep_buffers()
+    no_core()
     settings = ArchiveSettings(
         archive=config.archive.id,
         receiver=config.archive.receiver,
@@ -82,11 +85,10 @@ def run(path: Path, log_format: str, log_level: str) -> int:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def key(path: Path, *, as_json: bool) -> None:
     """Print the public key that docks pin; the signing key is made on first use."""
-    from agent.archive.settings import KEY
-    from agent.custody.keys import SecretKey
+    from agent.archive.own_keys import signing_key
 
     config = load(ArchiveConfig, path)
-    public = SecretKey.load_or_make(config.archive.root / KEY).public
+    public = signing_key(config.archive.root).public
     if as_json:
         print_json({"archive": config.archive.id, "key": public.text, "name": public.name})
     else:

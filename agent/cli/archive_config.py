@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.config import ARCHIVE_FILE, ArchiveConfig
-from agent.errors import UsageError
+from agent.errors import StoreBroken, UsageError
 from agent.model import printable
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def opened(config: ArchiveConfig) -> CatalogueView:
     from agent.archive.settings import CATALOGUE
     from agent.archive.view import CatalogueView
 
-    view = CatalogueView(config.archive.root / CATALOGUE)
+    path = config.archive.root / CATALOGUE
+    if not path.exists():
+        raise StoreBroken(f"there is no catalogue at {path}", do="has the archive run here?")
+    view = CatalogueView(path)
     if (version := view.meta("schema")) != str(SCHEMA):
         view.close()
         raise UsageError(

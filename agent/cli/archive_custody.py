@@ -100,14 +100,15 @@ def restart(dock: str, by: str, why: str, approval: str, path: Path, *, as_json:
 def keys_for(config: ArchiveConfig, view: CatalogueView, dock: str) -> Keys:
     """Whose signatures count for a dock's log: the dock's key as configured or pinned, and ours.
     Raises `UsageError` for a dock that has no key here."""
-    from agent.archive.settings import KEY
-    from agent.custody.keys import SecretKey, public_key
+    from agent.archive.own_keys import OwnKeys
+    from agent.custody.keys import public_key
     from agent.custody.verify import Keys
 
     pinned = {str(row.dock): str(row.public_key) for row in view.docks()}
     if (text := config.docks.get(dock) or pinned.get(dock)) is None:
         raise UsageError(f"this archive knows no key of dock {printable(dock)}")
-    return Keys([public_key(text)], [SecretKey.load(config.archive.root / KEY).public])
+    own = OwnKeys(config.archive.root, config.archive.id, make=False)
+    return Keys([public_key(text)], own.ever)
 
 
 def _mirror(view: CatalogueView, dock: str, number: int | None = None) -> Mirror:

@@ -38,15 +38,14 @@ def archive_export(path: Path, *, as_json: bool, **asked: Any) -> None:
     supplied what to whom is recorded before and after.
     """
     from agent.archive.office import ask_archive
-    from agent.archive.settings import KEY
-    from agent.custody.keys import SecretKey
+    from agent.archive.own_keys import OwnKeys
 
     config = load(ArchiveConfig, path)
     root, name = config.archive.root, config.archive.id
     supply = supply_of(f"archive {name}", asked)
-    key = SecretKey.load_or_make(root / KEY)
-    exhibits, evidence = _stock(config, key, asked)
-    given = Consignment(supply=supply, exhibits=exhibits, key=key, told=told(as_json))
+    own = OwnKeys(root, name)
+    exhibits, evidence = _stock(config, own, asked)
+    given = Consignment(supply=supply, exhibits=exhibits, key=own.secret, told=told(as_json))
     book = Orders(partial(ask_archive, root, name))
     tell(deliver(given, book, lambda: evidence, asked), supply, as_json=as_json)
 
@@ -62,7 +61,7 @@ def archive_exports(path: Path, *, as_json: bool) -> None:
 
 
 def _stock(
-    config: ArchiveConfig, key: Any, asked: dict[str, Any]
+    config: ArchiveConfig, own: Any, asked: dict[str, Any]
 ) -> tuple[list[Exhibit], Evidence]:
     from agent.archive.opening import Opening
     from agent.archive.store import Store
@@ -73,7 +72,13 @@ def _stock(
     search = search_of(asked)
     with opened(config) as view:
         store = Store(config.archive.root)
-        stock = Stock(view=view, store=store, key=key.public, opening=opening)
+        stock = Stock(
+            view=view,
+            store=store,
+            key=own.secret.public,
+            opening=opening,
+            former=[*filter(None, [own.upcoming]), *own.former],
+        )
         rows = stock.chosen(asked["prefixes"], _asked(search) if search else None)
         return [stock.exhibit(row) for row in rows], stock.proofs(rows)
 

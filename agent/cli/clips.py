@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from agent.cli.show import (
 from agent.config import DockConfig, load
 from agent.config.assignments import moment
 from agent.errors import UsageError
+from agent.model import ClipId
 from agent.spool.case_queries import Wanted
 from agent.spool.entry import Entry
 from agent.spool.states import State
@@ -86,11 +87,12 @@ def clips(
     )
     with LedgerView(config.ledger) as ledger:
         found = ledger.search(wanted, limit)
+        whose = {entry.clip: _officer(ledger, entry) for entry in found}
     if as_json:
-        print_json([entry_document(entry) for entry in found])
+        print_json([entry_document(each) | {"officer": whose[each.clip]} for each in found])
     else:
         out = console()
-        out.print(clip_table(found, wide=out.width >= WIDE))
+        out.print(clip_table(found, whose, wide=out.width >= WIDE))
 
 
 def _moment(
@@ -104,11 +106,18 @@ def _moment(
         raise UsageError(str(error)) from error
 
 
-def clip_table(found: list[Entry], *, wide: bool) -> Table:
-    """A narrow one does without the recorder's own time."""
+def _officer(ledger: LedgerView, entry: Entry) -> str:
+    """Whose it is: a name, else a number, as case data have it; empty where that is not known."""
+    newest = ledger.case_of(entry.clip)
+    return (newest.case.officer_name or newest.case.officer) if newest else ""
+
+
+def clip_table(found: list[Entry], whose: Mapping[ClipId, str], *, wide: bool) -> Table:
+    """A narrow one does without the recorder's own time, and has officers beneath recorders."""
     table = Table(box=None, pad_edge=False)
+    who = ("recorder", "officer") if wide else ("recorder, officer",)
     more = ("recorded",) if wide else ()
-    for heading in ("clip", "recorder", "path", "size", *more, "state", "waits for"):
+    for heading in ("clip", *who, "path", "size", *more, "state", "waits for"):
         table.add_column(
             heading,
             justify="right" if heading == "size" else "left",
@@ -116,9 +125,10 @@ def clip_table(found: list[Entry], *, wide: bool) -> Table:
             no_wrap=heading in {"clip", "size", "state"},
         )
     for entry in found:
+        who = (shown(entry.sighting.identity.serial), shown(whose[entry.clip]))
         table.add_row(
             entry.clip[:12],
-            shown(entry.sighting.identity.serial),
+            *(who if wide else ["\n".join(filter(None, who))]),
             shown(entry.sighting.path),
             size_text(entry.sighting.size),
             *([shown(entry.sighting.recorded)] if wide else []),

@@ -13,9 +13,10 @@ from agent.cli.run import config_option
 from agent.cli.show import console, print_json, shown
 from agent.config import DockConfig, load
 from agent.custody.folder import verify_folder, write_folder
-from agent.custody.keys import SecretKey, public_key
+from agent.custody.keys import PublicKey, SecretKey, public_key
 from agent.custody.log import clip_proofs
 from agent.custody.notes import NOTE_LIMIT, dock_origin
+from agent.custody.pinned import ever
 from agent.custody.stored import verify_journal
 from agent.custody.verdict import Verdict
 from agent.custody.verify import Keys
@@ -143,7 +144,7 @@ def prove(prefix: str, path: Path) -> None:
 
 def dock_keys(config: DockConfig) -> tuple[Keys, list[str]]:
     """Whose signatures count for this dock's own log; and what of it is not sure."""
-    archives = [public_key(text) for text in config.archive.keys]
+    archives = archive_keys(config)
     try:
         return Keys([SecretKey.load(config.key).public], archives), []
     except KeyUnusable as error:
@@ -152,6 +153,13 @@ def dock_keys(config: DockConfig) -> tuple[Keys, list[str]]:
         if not known:
             raise
         return Keys([public_key(known)], archives), [f"whose the dock's key is: {error.what}"]
+
+
+def archive_keys(config: DockConfig) -> list[PublicKey]:
+    """The archive's, as configured, and those that the ledger's statements tie to them."""
+    with LedgerView(config.ledger) as ledger:
+        statements = ledger.journal.archive_changes()
+    return ever([public_key(text) for text in config.archive.keys], statements)
 
 
 def whole_clip(ledger: LedgerView, prefix: str) -> str:

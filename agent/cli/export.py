@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.table import Table
 
 from agent.cli.run import config_option
 from agent.cli.show import console, print_json, shown, size_text
@@ -134,23 +133,20 @@ def show_exports(found: list[Exported], *, as_json: bool) -> None:
     if as_json:
         print_json([_document(each) for each in found])
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("export", "at", "by", "for", "approval", "clips", "stage", "check value"):
-        table.add_column(
-            heading, no_wrap=heading in {"export", "stage", "check value"}, overflow="fold"
-        )
+    out = console()
     for each in found:
-        begun = each.begun
-        facts = (each.who, begun.get("receiver", ""), begun.get("approval", ""))
-        table.add_row(
-            each.id,
-            each.at[:16].replace("T", " "),
-            *(shown(str(fact)) for fact in facts),
-            shown(str(begun.get("clips", ""))),
-            each.stage,
-            shown(str(each.ended.get("tagmanifest_sha256", ""))[:16]),
-        )
-    console().print(table)
+        out.print("\n".join(map(shown, _lines(each))))
+    if not found:
+        out.print("nothing was handed out")
+
+
+def _lines(each: Exported) -> Iterator[str]:
+    """One export. The whole check value: it is held against the paper."""
+    begun, at = each.begun, f"{each.at[:16].replace('T', ' ')}Z"
+    yield f"{each.id}  {at}  {each.stage}, {begun.get('clips', '?')} clips"
+    yield f"  by {each.who} for {begun.get('receiver', '')}, approval {begun.get('approval', '')}"
+    if value := each.ended.get("tagmanifest_sha256"):
+        yield f"  {value}"
 
 
 def _document(each: Exported) -> dict[str, Any]:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from agent.clock import from_text
 from agent.config import DockConfig
+from agent.config.retention import classes
 from agent.custody.dock_key import CREDENTIAL
 from agent.custody.export.dock import Shelf
 from agent.custody.export.proofs import Proving, fresh_note
 from agent.custody.export.supply import Evidence, Exhibit
 from agent.custody.keys import PublicKey, SecretKey, is_credential, public_key
+from agent.custody.pinned import ever
 from agent.errors import KeyUnusable, UsageError
 from agent.spool.case_queries import Wanted
 from agent.spool.entry import Entry
 from agent.spool.exports import EvidenceView
 from agent.spool.layout import Layout
+from agent.uplink.case_facts import case_told
 from agent.uplink.offers import signed_offer
 
 EVERYTHING = 10_000_000
@@ -57,10 +61,16 @@ def exhibits_of(config: DockConfig, key: SecretKey, asked: dict[str, Any]) -> li
             dock=config.dock.id,
             ledger=ledger,
             layout=Layout(config.dock.state),
-            offer=lambda entry: signed_offer(entry, config.dock.id, key),
-            known=[key.public, *_archives(config)],
+            offer=partial(_offer, config, key, ledger),
+            known=[key.public, *_archives(config, ledger)],
         )
         return [shelf.exhibit(entry) for entry in _chosen(shelf, asked)]
+
+
+def _offer(config: DockConfig, key: SecretKey, ledger: EvidenceView, entry: Entry) -> bytes:
+    """The manifest with all that is known now, as it would be offered today."""
+    told = partial(case_told, ledger, entry.clip, classes(config.retention))
+    return signed_offer(entry, config.dock.id, key, told)
 
 
 def proofs_of(config: DockConfig, key: SecretKey, clips: Sequence[str]) -> Evidence:
@@ -74,7 +84,7 @@ def proofs_of(config: DockConfig, key: SecretKey, clips: Sequence[str]) -> Evide
             dock=config.dock.id,
             note=fresh_note(ledger.journal, config.dock.id, key),
             keys=[key.public],
-            archives=_archives(config),
+            archives=_archives(config, ledger),
             cosigned=newest.cosigned if newest else None,
             stamps=[s for s in ledger.stamps() if stamping and s.authority == stamping.url],
             authority=stamping.certificates if stamping else None,
@@ -82,8 +92,10 @@ def proofs_of(config: DockConfig, key: SecretKey, clips: Sequence[str]) -> Evide
         return proving.evidence(clips)
 
 
-def _archives(config: DockConfig) -> list[PublicKey]:
-    return [public_key(text) for text in config.archive.keys]
+def _archives(config: DockConfig, ledger: EvidenceView) -> list[PublicKey]:
+    """Those of now and before: what they signed in their time is supplied as well."""
+    configured = [public_key(text) for text in config.archive.keys]
+    return ever(configured, ledger.journal.archive_changes())
 
 
 def _chosen(shelf: Shelf, asked: dict[str, Any]) -> list[Entry]:

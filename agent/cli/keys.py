@@ -14,9 +14,11 @@ from agent.clock import SystemClock, to_text
 from agent.config import DockConfig, load
 from agent.custody.dock_key import CREDENTIAL
 from agent.custody.fingerprint import fingerprint
-from agent.custody.keys import SecretKey, is_credential, public_key
+from agent.custody.keys import PublicKey, SecretKey, is_credential, public_key
+from agent.custody.pinned import Pinned
 from agent.custody.rotation import KeyFiles, change_of, envelopes, prepare
 from agent.errors import UsageError
+from agent.spool.view import LedgerView
 
 
 @click.group(invoke_without_command=True, short_help="Show keys by fingerprint; change the dock's.")
@@ -100,9 +102,31 @@ def _rows(config: DockConfig) -> list[dict[str, Any]]:
     if files.next.exists():
         upcoming = SecretKey.load(files.next).public
         known.append((f"dock {config.dock.id}", "signs from the next start on", upcoming))
-    known += [("archive", "pinned", public_key(text)) for text in config.archive.keys]
+    known += _archives(config)
     known += [("case system", "may send orders", public_key(text)) for text in config.cases.keys]
     return [
         {"whose": whose, "role": role, "fingerprint": fingerprint(key), "key": key.text}
         for whose, role, key in known
     ]
+
+
+def _archives(config: DockConfig) -> list[tuple[str, str, PublicKey]]:
+    """The archive's keys: those configured, and those that they led to."""
+    configured, statements = [public_key(text) for text in config.archive.keys], []
+    if config.ledger.exists():
+        with LedgerView(config.ledger) as ledger:
+            statements = ledger.journal.archive_changes()
+    pinned = Pinned(configured, statements)
+    rows = [("archive", "pinned" + _when(pinned, key), key) for key in configured]
+    others = [key for key in (*pinned, *pinned.ever) if key not in configured]
+    return rows + [
+        ("archive", "followed" + _when(pinned, key), key) for key in dict.fromkeys(others)
+    ]
+
+
+def _when(pinned: Pinned, key: PublicKey) -> str:
+    if key not in pinned:
+        return ", counts only for what it signed before"
+    if key in pinned.missing:
+        return "; put it into [archive] keys"
+    return ", gave way to another" if pinned.gave_way(key) else ""

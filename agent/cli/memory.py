@@ -1,4 +1,4 @@
-"""How the C library hands out memory in a daemon.
+"""What becomes of a daemon's memory: how the C library hands it out, and that no core keeps it.
 
 Chunks of 256 KiB come and go all day. By default glibc maps and unmaps each, in an arena for
 every thread: page faults, and on two cores a quarter to a third of the daemons' CPU (measured by
@@ -8,6 +8,7 @@ every thread: page faults, and on two cores a quarter to a third of the daemons'
 from __future__ import annotations
 
 import ctypes
+import resource
 
 # From glibc's malloc.h (mallopt(3)).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
@@ -26,3 +27,9 @@ def keep_buffers() -> None:
         (_MMAP_THRESHOLD, _MAPPED_FROM),
     ):
         mallopt(option, value)
+
+
+def no_core() -> None:
+    """A crash writes no core, here and in whatever is started from here: it would hold footage
+    before it was encrypted, and keys. (What the kernel swaps out is the machine's to encrypt.)"""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -47,8 +47,7 @@ def archive_policy(
     Docks follow it where their configuration says `[clearing] mode = "fleet"`, which they do
     unless it says otherwise; "off" there always wins.
     """
-    from agent.archive.settings import KEY
-    from agent.custody.keys import SecretKey
+    from agent.archive.own_keys import signing_key
     from agent.custody.policies import facts_of, sign
     from agent.wire.evidence import Policy
 
@@ -62,7 +61,7 @@ def archive_policy(
         grace_hours=grace_hours,
         early_below=early_below,
     )
-    key = SecretKey.load_or_make(load(ArchiveConfig, path).archive.root / KEY)
+    key = signing_key(load(ArchiveConfig, path).archive.root)
     _write(output, sign(policy, key))
     if as_json:
         print_json({"serial": policy.serial, "file": str(output), **facts_of(policy)})

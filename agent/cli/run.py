@@ -9,10 +9,15 @@ from typing import Any, TypeVar
 import click
 
 from agent.cli.logs import start_logging
-from agent.cli.memory import keep_buffers
+from agent.cli.memory import keep_buffers, no_core
 from agent.cli.stopping import stop_on_signals
 from agent.config import DOCK_FILE, DockConfig, load
 from agent.model import printable
+
+RELEASED_FIRST = """\
+note: spool.hold_hours is not more than clearing.grace_hours. When the spool is full,
+the dock's copy of a clip may then be released before its recorder is cleared of it,
+and what has no copy here is never cleared: give it some days more to be docked again."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,6 +47,7 @@ def run(path: Path, log_format: str, log_level: str) -> int:
     config = load(DockConfig, path)
     start_logging(form=log_format, level=log_level)
     keep_buffers()
+    no_core()
     from agent.daemon import run_dock
 
     with stop_on_signals() as stop:
@@ -63,6 +69,8 @@ def validate(path: Path) -> None:
             f"state in {config.dock.state}"
         )
     )
+    if config.clearing.mode == "on" and config.spool.hold_hours <= config.clearing.grace_hours:
+        click.echo(RELEASED_FIRST)
 
 
 @click.command(short_help="Print the dock's public key, which an archive pins.")

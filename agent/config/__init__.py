@@ -73,6 +73,9 @@ class Spool(_Table):
     floor: ByteSize = 2 * 2**30
     digests: list[Literal["sha256", "sm3"]] = ["sha256"]
     hold_hours: Annotated[float, Field(ge=0, le=24 * 366, strict=False)] = 72.0
+    """How long a copy stays after the receipt, and after its recorder was cleared of it. Under
+    pressure it may go then, also where its recorder was not cleared yet, and what has no copy here
+    is never cleared: with clearing on, let it be days more than `clearing.grace_hours`."""
     encrypt_to: AgeKey | None = None
     """The archive's age public key: clips are encrypted to it before they touch the disk."""
 

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from agent.custody.fingerprint import fingerprint
 from agent.custody.keys import PublicKey
@@ -106,10 +108,13 @@ def verify_folder(
 def _check_files(
     folder: Path, keys: Keys, origin: str, known: Sequence[tuple[str, str]], before: Verdict
 ) -> Verdict:
-    notes = [(f"{CHECKPOINTS}/{p.name}", _text(p, NOTE_LIMIT)) for p in _files(folder, "note")]
+    notes = [
+        (f"{CHECKPOINTS}/{p.name}", _text(p, NOTE_LIMIT))
+        for p in _files(folder / CHECKPOINTS, "note")
+    ]
     notes += known
     verdict = before
-    if (folder / LOG).exists():
+    if os.path.lexists(folder / LOG):
         verdict = verify_log(_lines(folder / LOG), notes, keys, origin=origin)
         verdict.unchecked[:0] = before.unchecked
     else:
@@ -155,7 +160,7 @@ def _keys(
 
 def _lines(path: Path) -> Iterator[tuple[str, None]]:
     """The entries of a log, without their line ends. Raises `Malformed`."""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         number = 0
         while line := file.readline(ENTRY_LIMIT + 2):
             if not line.endswith(b"\n"):
@@ -168,7 +173,7 @@ def _lines(path: Path) -> Iterator[tuple[str, None]]:
 
 
 def _check_documents(folder: Path, check: Check, keys: Keys, origin: str, verdict: Verdict) -> None:
-    for path in sorted(folder.glob("*.json")):
+    for path in _files(folder, "json"):
         try:
             document = json.loads(_text(path, _PROOF_LIMIT))
             if not isinstance(document, dict):
@@ -179,11 +184,24 @@ def _check_documents(folder: Path, check: Check, keys: Keys, origin: str, verdic
 
 
 def _files(folder: Path, ending: str) -> list[Path]:
-    return sorted((folder / CHECKPOINTS).glob(f"*.{ending}"))
+    """Whatever ends so in a folder, which need not be there. Raises OSError."""
+    if not os.path.lexists(folder):
+        return []
+    return sorted(each for each in folder.iterdir() if each.name.endswith(f".{ending}"))
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A file for reading. Whoever made the folder may have put something there that is none, such
+    as a pipe that nobody ever writes to. Raises `Malformed`, OSError."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise Malformed(f"{path.name}: no file")
+    return os.fdopen(file, "rb")
 
 
 def _text(path: Path, limit: int) -> str:
-    with path.open("rb") as file:
+    with _opened(path) as file:
         raw = file.read(limit + 1)
     if len(raw) > limit:
         raise Malformed(f"{path.name}: longer than {limit} bytes")

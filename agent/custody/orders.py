@@ -7,6 +7,7 @@ hands it to the one handler of its action, and the handler's ledger verb is one 
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -57,7 +58,17 @@ def order_of(document: Mapping[str, Any], *, via: str) -> Order:
     what = document.get("what", {})
     if not isinstance(what, dict):
         raise Malformed("order: what is no object")
+    check_text(document)
     return Order(**texts, what=what, via=via)
+
+
+def check_text(document: Mapping[str, Any]) -> None:
+    """Raises `Malformed` for what no file or database takes: half a character, as file names of
+    another encoding give it, or lists in lists without end."""
+    try:
+        json.dumps(dict(document), ensure_ascii=False).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Malformed("order: not plain text", do="write it in UTF-8") from error
 
 
 Handler = Callable[[Ledger, Order], dict[str, Any]]

@@ -11,6 +11,7 @@ checked is right. 1: something is wrong. 2: there is nothing to check.
 import base64
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,31 +20,31 @@ from pathlib import Path
 
 DASH = "\u2014 "
 COSIGNER = "bodydock/archive/"
-DER = bytes.fromhex("302a300506032b6570032100")
-"""What RFC 8410 puts before the 32 bytes of an Ed25519 public key."""
+DER = bytes.fromhex("302a300506032b6570032100")  # RFC 8410, before an Ed25519 public key
 
-
-Keys = dict[tuple[str, bytes], tuple[int, bytes]]
-"""By name and key id: the type, and the public key."""
-Checkpoint = tuple[str, int, bytes, bool]
-"""Origin, size, root, and whether an archive cosigned."""
+Keys = dict[tuple[str, bytes], tuple[int, bytes]]  # by name and key id: the type, and the key
+Checkpoint = tuple[str, int, bytes, bool]  # origin, size, root, whether an archive cosigned
 
 
 class Wrong(Exception):
     """Something is not as it should be."""
 
 
-FAILURES = (
-    Wrong,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-    OSError,
-)
-"""Whatever cannot be read is not right."""
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+FAILURES = (Wrong, OSError, *UNREADABLE)  # whatever cannot be read is not right
+LIMIT = 1024 * 1024  # bytes of a line, or of a file that is read whole; nothing honest is longer
+
+
+def read(path: Path) -> str:
+    """A whole file; a pipe is none, and would be waited for without end."""
+    if not path.is_file() or path.stat().st_size > LIMIT:
+        raise Wrong(f"{path.name} is no file, or too long")
+    return path.read_bytes().decode()
+
+
+def harmless(text: str) -> str:
+    """What a terminal shows and does not obey."""
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 # Notes: c2sp.org/signed-note, tlog-checkpoint, tlog-cosignature.
@@ -52,7 +53,7 @@ FAILURES = (
 def read_keys(folder: Path, only: set[str]) -> Keys:
     """Those of keys.txt; of `only`, where any are named."""
     found: Keys = {}
-    for line in (folder / "keys.txt").read_text("utf-8").splitlines():
+    for line in read(folder / "keys.txt").splitlines():
         name, key_id, text = line.split("+", 2)
         raw = base64.b64decode(text, validate=True)
         kind, key = raw[0], raw[1:]
@@ -207,10 +208,12 @@ def roots_by_consistency(
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
+    if not path.is_file():
+        raise Wrong("log.jsonl is no file")
     with path.open("rb") as file:
-        for line in file:
+        while line := file.readline(LIMIT):
             if not line.endswith(b"\n"):
-                raise Wrong("log.jsonl: the last line is cut")
+                raise Wrong("log.jsonl: a line is cut, or too long")
             yield line[:-1]
 
 
@@ -228,8 +231,8 @@ def check_log(folder: Path, notes: dict[str, Checkpoint]) -> int:
 def check_proof(text: str, keys: Keys) -> str:
     document = json.loads(text)
     origin, size, root, _ = checkpoint(document["checkpoint"], keys)
-    entry, number = document["entry"], document["number"]
-    proof = [bytes.fromhex(each) for each in document["proof"]]
+    entry, number, hashes = (document[name] for name in ("entry", "number", "proof"))
+    proof = [bytes.fromhex(each) for each in hashes]
     found = root_by_inclusion(number, document["size"], entry.encode(), proof)
     if (found, document["size"], json.loads(entry).get("n")) != (root, size, number):
         raise Wrong("the entry does not lead to its checkpoint")
@@ -252,18 +255,17 @@ def check(folder: Path, only: set[str]) -> list[str]:
     notes: dict[str, Checkpoint] = {}
     origins: set[str] = set()
     for path in sorted((folder / "checkpoints").glob("*.note")):
-        notes[path.name] = checkpoint(path.read_bytes().decode(), keys)
+        notes[path.name] = checkpoint(read(path), keys)
         origins.add(notes[path.name][0])
-    if (folder / "log.jsonl").exists():
+    if os.path.lexists(folder / "log.jsonl"):
         said.append(f"{check_log(folder, notes)} entries, as signed")
     if notes:
         cosigned = max([size for _, size, _, by in notes.values() if by], default=0)
         said.append(f"{len(notes)} checkpoints; the first {cosigned} entries are cosigned")
     for name, verify in (("proofs", check_proof), ("consistency", check_consistency)):
-        paths = sorted((folder / name).glob("*.json"))
-        for path in paths:
+        for path in (paths := sorted((folder / name).glob("*.json"))):
             try:
-                origins.add(verify(path.read_bytes().decode(), keys))
+                origins.add(verify(read(path), keys))
             except FAILURES as error:
                 raise Wrong(f"{name}/{path.name}: {error}") from error
         if paths:
@@ -282,12 +284,12 @@ def main(arguments: list[str]) -> int:
         said = check(folder, only)
         listed = {key for _, key in read_keys(folder, only).values()}
     except FAILURES as error:
-        sys.stdout.write(f"WRONG: {type(error).__name__}: {error}\n")
+        sys.stdout.write(f"WRONG: {type(error).__name__}: {harmless(str(error))}\n")
         return 1
     if not said:
         sys.stdout.write("nothing to check\n")
         return 2
-    sys.stdout.write("".join(f"{each}\n" for each in said))
+    sys.stdout.write("".join(f"{harmless(each)}\n" for each in said))
     sys.stdout.write("NOT checked: whether these keys are the right ones, unless you named them,\n")
     sys.stdout.write("".join(f"  ed25519:{each.hex()}\n" for each in sorted(listed)))
     sys.stdout.write("and whether the archive has a later part of this log.\nRIGHT\n")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.custody.keys import PublicKey, public_key
+from agent.custody.keys import PublicKey
 from agent.custody.notes import (
     COSIGNATURE,
     Checkpoint,
@@ -21,9 +21,9 @@ from agent.custody.notes import (
     read_checkpoint,
     read_note,
 )
-from agent.custody.rotation import change_of
+from agent.custody.ties import tie_of, tied
 from agent.custody.verdict import Verdict
-from agent.errors import Malformed, Untrusted
+from agent.errors import Malformed
 from agent.merkle import (
     HASH_BYTES,
     Growing,
@@ -46,12 +46,9 @@ class Keys:
 
     def follow(self, statements: Iterable[str]) -> None:
         """Take on every key that a statement of both keys ties to one that counts already."""
-        ties = [tie for each in statements if (tie := _tie(each))]
-        known = {key.text for key in self.dock}
-        while more := [t for t in ties if len(known.intersection(t)) == 1]:
-            for pair in more:
-                known.update(pair)
-        self.dock = [public_key(each) for each in sorted(known)]
+        ties = [tie for each in statements if (tie := tie_of(each))]
+        self.dock = tied(self.dock, [tie[1:] for tie in ties if tie[0] == "dock"])
+        self.archives = tied(self.archives, [tie[1:] for tie in ties if tie[0] == "archive"])
 
 
 @dataclass(slots=True)
@@ -68,6 +65,8 @@ class Statements:
 
     def __init__(self) -> None:
         self.found: list[str] = []
+        self.numbers: list[int] = []
+        """The entries that they are in."""
 
     def see(self, number: int, text: str) -> bool:
         """Whether an entry begins as we write the one of this number."""
@@ -77,6 +76,7 @@ class Statements:
             statement = what.get("statement") if isinstance(what, dict) else None
             if isinstance(statement, str):
                 self.found.append(statement)
+                self.numbers.append(number)
         return text.startswith(begins)
 
 
@@ -98,11 +98,14 @@ def verify_log(
     claims = read_claims(notes, verdict)
     wanted = {each.checkpoint.size for each in claims}
     roots, statements = _walk(entries, wanted, verdict)
-    keys.follow(statements)
+    keys.follow(statements.found)
+    retired = _retired(statements)
     for claim in claims:
         verdict.checkpoints += 1
         origin = origin or claim.checkpoint.origin
-        if check_note(claim, origin, keys, verdict):
+        if check_note(claim, origin, keys, verdict) and _check_in_use(
+            claim, keys, retired, verdict
+        ):
             _check_root(claim, roots, keys, verdict)
     if verdict.entries > verdict.covered:
         beyond = verdict.entries - verdict.covered
@@ -187,7 +190,7 @@ def read_entry_loosely(text: str) -> dict[str, Any]:
 
 def _walk(
     entries: Iterable[tuple[str, bytes | None]], wanted: set[int], verdict: Verdict
-) -> tuple[dict[int, bytes], list[str]]:
+) -> tuple[dict[int, bytes], Statements]:
     """Build the tree; the roots at the wanted sizes, and the statements of key changes."""
     tree, statements = Growing(), Statements()
     roots = {0: tree.root}
@@ -200,7 +203,7 @@ def _walk(
         if tree.size in wanted:
             roots[tree.size] = tree.root
     verdict.entries = tree.size
-    return roots, statements.found
+    return roots, statements
 
 
 def _check_root(claim: Claim, roots: Mapping[int, bytes], keys: Keys, verdict: Verdict) -> None:
@@ -228,12 +231,24 @@ def _check_cosignatures(claim: Claim, keys: Keys, verdict: Verdict) -> bool:
     return True
 
 
-def _tie(statement: str) -> tuple[str, str] | None:
-    try:
-        change = change_of(statement.encode())
-    except (Malformed, Untrusted, UnicodeEncodeError):
-        return None
-    return change.old, change.new
+def _retired(statements: Statements) -> dict[str, int]:
+    """The number of the entry that says so, of each key of the dock that gave way."""
+    found: dict[str, int] = {}
+    for number, statement in zip(statements.numbers, statements.found, strict=True):
+        if (tie := tie_of(statement)) and tie[0] == "dock":
+            found.setdefault(tie[1], number)
+    return found
+
+
+def _check_in_use(claim: Claim, keys: Keys, retired: Mapping[str, int], verdict: Verdict) -> bool:
+    """Whether a checkpoint is by a key that had not given way by the log's own word: the old one
+    may lie about, and whoever finds it could sign the whole log anew."""
+    origin, size = claim.checkpoint.origin, claim.checkpoint.size
+    in_use = [key for key in keys.dock if retired.get(key.text, size) >= size]
+    if any(Verifier(origin, key).verifies(claim.note) for key in in_use):
+        return True
+    verdict.fault(f"{claim.name}: signed by a key that had given way to another before")
+    return False
 
 
 def _claim(name: str, document: Mapping[str, Any], key: str) -> Claim:

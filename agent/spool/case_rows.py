@@ -140,5 +140,6 @@ def _moment(name: str, text: str) -> str:
         return to_text(from_text(text))
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"case data: {name} is no moment with a time zone", do="2026-08-04T10:00:00+08:00"
+            f"case data: {name} is no moment with a time zone",
+            do="write it like 2026-08-04T10:00:00+08:00",
         ) from error

@@ -55,8 +55,8 @@ class Clearing:
     """The row of one clip. Moments are running time, in seconds.
 
     `archive` and `epoch` are the proof's, empty without one. `kept` counts how often the recorder
-    had the clip still after it was told to delete it; `note` is for whoever looks next: witnesses of
-    a storage, or `DOUBTED`.
+    had the clip still after it was told to delete it; `note` is for whoever looks next:
+    witnesses of a storage, or `DOUBTED`.
     """
 
     clip: ClipId

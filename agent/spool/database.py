@@ -205,9 +205,7 @@ class WriterLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise LedgerInUse(
-                f"another bodydock holds {path}", do="stop that one first"
-            ) from error
+            raise LedgerInUse(f"another bodydock holds {path}", do="stop that one first") from error
 
     def close(self) -> None:
         file, self._file = self._file, -1

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.clock import Clock
+from agent.clock import Clock, trust
 from agent.errors import ClipDamaged, LedgerDamaged, Malformed, SpoolBroken, SpoolFull, WrongState
 from agent.model import ClipId, is_digest
 from agent.spool import sidecar
@@ -65,8 +65,8 @@ class Report:
         self.findings.append(finding)
 
 
-def open_ledger(root: Path, clock: Clock) -> Ledger:
-    """The ledger of the spool in `root`.
+def open_ledger(root: Path, clock: Clock, trust: Callable[[], str] = trust) -> Ledger:
+    """The ledger of the spool in `root`; `trust` as `agent.clock.trust`.
 
     A damaged one is moved to the quarantine and a new one begun: its clips are then pulled again
     as their recorders dock, and `recover` keeps the files that it knew in the quarantine. Raises
@@ -81,7 +81,7 @@ def open_ledger(root: Path, clock: Clock) -> Ledger:
         if not path.exists():  # SQLite would delete the log of a ledger that is gone
             move_aside(layout, (Path(f"{path}-wal"), Path(f"{path}-shm")))
     try:
-        return Ledger(path, clock)
+        return Ledger(path, clock, trust)
     except LedgerDamaged as error:
         files = (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
         moved = move_aside(layout, files)
@@ -91,7 +91,7 @@ def open_ledger(root: Path, clock: Clock) -> Ledger:
             ", ".join(str(each) for each in moved),
             _BEGUN_ANEW,
         )
-    return Ledger(path, clock)
+    return Ledger(path, clock, trust)
 
 
 def recover(spool: Spool) -> Report:

@@ -62,7 +62,7 @@ def check(
     """
     for name, (said, known) in _expected(proof, dock, entry, nonce, presence).items():
         if said != known:
-            words = printable(f"{name} is {str(said)[:100]}, not {known}")
+            words = printable(f"{name} is {said}, not {known}")
             raise ReceiptRejected(f"proof for clip {proof.clip}: {words}")
     _check_moment(proof)
     if proof.lost == OTHER_FORM:

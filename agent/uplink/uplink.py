@@ -72,9 +72,9 @@ class Uplink:
         changes: Sequence[str] = (),
         classes: Mapping[str, Retained] = NO_CLASSES,
     ) -> None:
-        """`dock` is its id in the contract; `pinned` are the archive's keys, which may
-        change while it runs; `errands` what else goes over this connection; `changes` the newest statements by which the dock's
-        keys gave way to `key`; `classes` the office's retention classes, by name."""
+        """`pinned` are the archive's keys, which may change while it runs; `errands` what else goes
+        over this connection; `changes` the newest statements by which the dock's keys gave way to
+        `key`; `classes` the office's retention classes, by name."""
         self._dock, self._ledger, self._key = dock, ledger, key
         self._pinned = pinned
         self._clock, self._settings = clock, settings

@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.archive.catalogue import Catalogue
-from agent.archive.template import FIELDS, PART_BYTES, Template, extension, safe_part
+from agent.archive.records import ClipRow
+from agent.archive.template import FIELDS, PART_BYTES, Template, extension, facts_of, safe_part
 from agent.archive.tree import TREE, Tree
 from agent.custody.envelopes import seal
 from agent.custody.orders import Order
 from agent.errors import ConfigError
+from agent.model import CaseData
 from agent.wire.contract import OFFER_TYPE, Manifest
 from agent.wire.facts import RecorderFacts, TimeFacts, ToldFacts
 
@@ -220,6 +222,15 @@ def test_no_value_leaves_its_folder(facts: dict[str, str]) -> None:
         assert safe_part(part) == part
 
 
+@pytest.mark.parametrize(
+    ("name", "bare"), [("出警.mp4", "出警"), ("出警.MP4", "出警"), ("出警", "出警"), ("", "a")]
+)
+def test_a_name_with_its_extension_gets_no_second_one(name: str, bare: str) -> None:
+    blank: dict[str, Any] = dict.fromkeys(ClipRow.__dataclass_fields__, "")
+    row = ClipRow(**{**blank, "path": "A/a.mp4", "zone_offset": None})
+    assert facts_of(row, CaseData(name=name), "routine")["name"] == bare
+
+
 @given(HOSTILE)
 def test_an_extension_is_plain_or_none(path: str) -> None:
     found = extension(path)
@@ -253,3 +264,23 @@ def test_whatever_docks_say_links_stay_in_the_tree_and_lead_to_objects(
         assert sorted(each.name for each in root.iterdir()) == sorted(
             ["catalogue.db", "objects", TREE]
         )
+
+
+@pytest.mark.parametrize("lost", ["_unlink", "_link", "shown"])
+def test_a_crash_at_any_step_leaves_no_old_name_behind(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    tree = Tree(tmp_path, catalogue, "{officer}/{name}")
+    clip = deliver(catalogue, tmp_path, b"one").clip
+    work(tree)
+    tell(catalogue, "d1", annotated(1, clip, 1, officer="100201"))
+
+    def power_cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(catalogue if lost == "shown" else tree, lost, power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            tree.step()
+    work(Tree(tmp_path, catalogue, "{officer}/{name}"))
+    assert links(tmp_path) == {"100201/0001.MP4": b"one"}

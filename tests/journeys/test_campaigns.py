@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from tests.campaign.clearing import one_clearing
 from tests.campaign.gigabyte import one_gigabyte
 from tests.campaign.kills import one_kill
 from tests.campaign.outcome import Outcome, campaign
@@ -27,6 +28,16 @@ def assert_held(outcome: Outcome) -> None:
 
 def test_kills_of_dock_archive_and_broker_lose_nothing(seed: int) -> None:
     assert_held(campaign("kills", range(seed, seed + 6), one_kill))
+
+
+def test_a_recorder_is_cleared_only_against_proof_whoever_is_killed(seed: int) -> None:
+    assert_held(campaign("clearing", [seed], partial(one_clearing, scene="plain")))
+
+
+def test_the_clearing_campaign_finds_a_clip_that_goes_without_its_intent(seed: int) -> None:
+    hurt = partial(one_clearing, scene="plain", bug="intent-after")
+    outcome = campaign("clearing", [seed], hurt)
+    assert "without an intent" in str(outcome.failed)
 
 
 def test_an_unplug_costs_one_chunk_at_most(seed: int) -> None:

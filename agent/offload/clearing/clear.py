@@ -248,7 +248,9 @@ class Clearing:
             log.info("bay %s: clip %s is cleared", self._docked.bay, entry.clip)
 
     def _shows(self, storage: str) -> bool:
-        return any(each.id == storage for each in self._docked.recorder.health().storages)
+        """Whether it is there; and how much is free by now, which may end what goes early."""
+        self._docked = replace(self._docked, health=self._docked.recorder.health())
+        return self._docked.storage(storage) is not None
 
     def _rest(self, seconds: float) -> None:
         self._docked.over.wait(seconds)

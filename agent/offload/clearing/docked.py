@@ -106,12 +106,12 @@ def same_identity(entry: Entry, docked: Docked) -> bool:
 
 
 def opened(entry: Entry) -> bool:
-    """Whether the archive read the bytes that were recorded: of an encrypted clip it says so in
-    its receipt (`Receipt.opened`), every other clip it stores as it was recorded."""
-    if entry.sealed is None or entry.receipt is None:
-        return False
-    if entry.sealed.stored is None:
+    """Whether the archive reads the bytes that were recorded: of an encrypted clip it says so in
+    its receipt (`Receipt.opened`), every other clip it gets as it was recorded."""
+    if entry.sealed is None or entry.sealed.stored is None:
         return True
+    if entry.receipt is None:
+        return False
     try:
         receipt = decode(Receipt, peek(entry.receipt.envelope.encode()))
     except Malformed as error:

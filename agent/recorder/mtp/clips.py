@@ -29,6 +29,7 @@ class Listed(NamedTuple):
     clip: Clip
     handle: int
     name: str
+    parent: int
 
 
 def is_footage(info: ObjectInfo) -> bool:
@@ -71,7 +72,8 @@ def iter_listed(objects: dict[int, ObjectInfo]) -> Iterator[Listed]:
         path = own_path((path, info.size, recorded), taken)
         marked = info.protection in PROTECTED
         storage = sys.intern(f"{info.storage:08x}")
-        yield Listed(Clip(storage, path, info.size, recorded, marked), handle, info.name)
+        clip = Clip(storage, path, info.size, recorded, marked)
+        yield Listed(clip, handle, info.name, info.parent)
 
 
 def _path(handle: int, objects: Mapping[int, ObjectInfo]) -> str:

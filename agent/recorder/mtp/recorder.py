@@ -38,6 +38,9 @@ _DATASET_LIMIT = 16 * 1024
 _STORAGE_LIMIT = 64
 _NO_MEDIUM = 0x0000FFFF
 """A storage id whose lower half is zero is a slot without a medium (PIMA 15740)."""
+_ROOTS = frozenset({0, 0xFFFFFFFF})
+"""Parents of objects that lie in no folder."""
+_SECOND = len("YYYYMMDDThhmmss")
 
 
 def open_mtp(bus: UsbBus, device: UsbDevice, clock: Clock) -> MtpRecorder:
@@ -189,7 +192,7 @@ class MtpRecorder:
             raise RecorderRefused(f"{printable(one.clip.path)} is gone from the recorder")
         clip = one.clip
         same = (f"{now.storage:08x}", now.name, now.size) == (clip.storage, one.name, clip.size)
-        if now.format == ASSOCIATION or not same:
+        if now.format == ASSOCIATION or not same or _moved(one, now):
             raise RecorderMisbehaved(
                 f"{printable(one.clip.path)} is another object than was listed; nothing was deleted"
             )
@@ -246,3 +249,14 @@ def _percent(level: DevicePropDesc) -> int | None:
     if not isinstance(current, int) or not lowest <= current <= highest or lowest == highest:
         return None
     return round(100 * (current - lowest) / (highest - lowest))
+
+
+def _moved(one: Listed, now: ObjectInfo) -> bool:
+    """Whether a handle tells another folder or second than it did: some recorders give the number
+    of a file that went to the next one, and that may have the same name. What is told one way
+    only, or in fractions of a second, is no difference."""
+    recorded = now.modified or now.created
+    elsewhere = {one.parent, now.parent} - _ROOTS
+    return len(elsewhere) > 1 or bool(
+        recorded and one.clip.recorded and recorded[:_SECOND] != one.clip.recorded[:_SECOND]
+    )
