@@ -65,7 +65,7 @@ class Desk:
         config = config.model_copy(update={"archive": archive})
         self.office = Office(self.ledger, HANDLERS)
         self.commands: Commands = commands_for(
-            config, self.ledger, self.office, self.key, self.clock
+            config, [self.archive.public], self.ledger, self.office, self.key, self.clock
         )
 
     def say(self, command: Command, by: SecretKey | None = None) -> str:

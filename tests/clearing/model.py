@@ -29,7 +29,7 @@ from agent.spool.states import State, check_move
 CLEARING, CLEARED = Clearance.CLEARING, Clearance.CLEARED
 WANTED, PROVED = Clearance.WANTED, Clearance.PROVED
 ON = Limits(clearing=True, grace=3 * DAY)
-DOUBTS = ("clock", "reserve", "storage", "custody", "firmware", "off", "erred")
+DOUBTS = ("clock", "reserve", "storage", "custody", "firmware", "off", "erred", "unopened")
 """What may come and go beside holds and epochs; while one stands, nothing is cleared."""
 
 
@@ -95,6 +95,7 @@ def case_of(world: World) -> Case:
         state=world.own,
         clearance=world.step,
         receipt_archive="" if world.receipt is None else "archive",
+        opened=world.doubt != "unopened",
         since_receipt=None if world.receipt is None else 4 * DAY if world.grace_over else 0.0,
         epoch=str(world.epoch),
         proof=proof,

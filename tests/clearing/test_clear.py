@@ -56,6 +56,25 @@ def test_the_whole_way(dock: ClearingDock, recorder: Erasable) -> None:
         assert dock.place.entry(dock.clip(path)).state is State.RECEIPTED, "the copy here stays"
 
 
+def test_no_more_goes_early_than_makes_room(dock: ClearingDock, recorder: Erasable) -> None:
+    """Once enough is free for the next shift, what is left waits for the end of its grace."""
+    dock.limits = Limits(clearing=True, grace=72 * HOUR, early_below=20)
+    used = (replace(STORE, free=100), replace(STORE, free=150), replace(STORE, free=200))
+    recorder.storages = used[:1]
+    dock.pull(recorder)
+    dock.receipt()
+    assert dock.clear(recorder).wanted == 3
+    assert dock.prove() == 3
+
+    def delete(clip: Clip) -> None:
+        recorder.forget(clip)
+        recorder.storages = (used[len(recorder.deleted)],)
+
+    recorder.on_delete = delete
+    assert dock.clear(recorder).cleared == 2, "10, then 15 per cent were free, then 20"
+    assert len(recorder.contents) == 1
+
+
 def test_a_copy_is_released_a_hold_time_after_its_clip_was_cleared(
     dock: ClearingDock, recorder: Erasable
 ) -> None:

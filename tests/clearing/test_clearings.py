@@ -11,7 +11,7 @@ import pytest
 from agent.errors import WrongState
 from agent.log_entry import Kind, LogEntry
 from agent.model import ClipId
-from agent.spool.clearance import NEXT, Clearance, Step, check_step, stage
+from agent.spool.clearance import DOUBTED, NEXT, Clearance, Step, check_step, stage
 from agent.spool.states import State
 from tests.spool.places import IDENTITY, RECEIPT
 
@@ -265,7 +265,8 @@ def test_kept_falls_back_to_what_is_proved(place: TrustedPlace, now: Step, was: 
     assert entry.what == {"contact": number, "reason": "still\x00there"}
     found = place.ledger.clearing_of(clip)
     if found:
-        assert (found.kept, found.contact, found.cleared_from, found.note) == (1, None, None, "")
+        note = DOUBTED if was == "doubted" else ""
+        assert (found.kept, found.contact, found.cleared_from, found.note) == (1, None, None, note)
 
 
 def test_kept_is_counted(place: TrustedPlace) -> None:
@@ -428,6 +429,30 @@ def test_a_cleared_copy_stays_until_it_is_proved_again(place: TrustedPlace) -> N
     assert [each.clip for each in place.ledger.releasable(HOLD, 9)] == [clip]
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_epoch_that_comes_back_proves_nothing_of_what_was_never_cleared(
+    place: TrustedPlace, begun: bool
+) -> None:
+    """ "Forgot the custody log", and its own epoch again: the receipt's epoch is the present one,
+    and yet nobody knows whether what it speaks of is there."""
+    place.ledger.epoch_seen(ARCHIVE, EPOCH)
+    clip = clearing(place) if begun else receipted(place)
+    for epoch in ("e2", EPOCH):
+        place.ledger.epoch_seen(ARCHIVE, epoch)
+        if begun and epoch == EPOCH:
+            place.ledger.kept(clip, contact(place), "it is there still")
+        place.clock.advance(2 * HOLD)
+        waits = Clearance.CLEARING if begun and epoch == "e2" else Clearance.WANTED
+        assert step(place, clip) is waits
+        assert place.ledger.releasable(HOLD, 9) == []
+    _prove(place, clip)
+    place.clock.advance(2 * HOLD)
+    assert [each.clip for each in place.ledger.releasable(HOLD, 9)] == [clip]
+    place.ledger.want_proof(clip)  # the old one is too old: no doubt
+    place.clock.advance(2 * HOLD)
+    assert [each.clip for each in place.ledger.releasable(HOLD, 9)] == [clip]
+
+
 def test_what_is_released_and_in_which_order(place: TrustedPlace) -> None:
     """Cleared ones first; then the oldest. One that set out stays for the hold time anew, one of
     which nobody knows what became of its deletion for ever."""
@@ -498,3 +523,7 @@ def _prove(
     place: TrustedPlace, clip: ClipId, *, archive: str = ARCHIVE, epoch: str = EPOCH
 ) -> None:
     place.ledger.proved(clip, archive, epoch, NONCE, PROOF)
+
+
+def test_the_word_that_stands_in_ledgers() -> None:
+    assert DOUBTED == "doubted"

@@ -25,6 +25,7 @@ def test_no_invariant_is_broken_in_any_state() -> None:
     "reason",
     [
         Reason.OFF,
+        Reason.UNOPENED,
         Reason.NO_COPY,
         Reason.HELD,
         Reason.GRACE,

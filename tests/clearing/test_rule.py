@@ -32,6 +32,7 @@ CLEAR = Case(
     state=State.RECEIPTED,
     clearance=Clearance.PROVED,
     receipt_archive="archive-1",
+    opened=True,
     since_receipt=100.0,
     epoch="e1",
     proof=PROOF,
@@ -52,6 +53,7 @@ STANDS: list[tuple[Reason, dict[str, Any]]] = [
     (Reason.IS_LOG, {"kind": "log"}),
     (Reason.CLEARED, {"clearance": Clearance.CLEARED}),
     (Reason.UNSETTLED, {"clearance": Clearance.CLEARING}),
+    (Reason.UNOPENED, {"opened": False}),
     *((Reason.NO_COPY, {"state": state}) for state in State if state is not State.RECEIPTED),
     (Reason.IDENTITY, {"same_identity": False}),
     (Reason.ELSEWHERE, {"in_place": False}),
@@ -136,6 +138,7 @@ def test_an_epoch_that_was_never_heard_is_no_epoch() -> None:
 def test_an_empty_case_knows_nothing() -> None:
     known = {
         "limits": Limits(), "state": State.SEEN, "clearance": None, "receipt_archive": "",
+        "opened": False,
         "since_receipt": None, "epoch": "", "proof": None, "free_percent": None, "holds": 0,
         "kept": 0, "kind": "footage", "same_identity": False, "capable": False, "in_place": False,
         "alone": False, "clock_trust": "unknown", "clock_error": None, "reserve_met": False,

@@ -19,6 +19,7 @@ from rich.console import Console
 from agent import live
 from agent.cli.clips import clips
 from agent.cli.logs import JournalFormatter, JsonFormatter, start_logging
+from agent.cli.run import validate
 from agent.cli.show import shown, size_text
 from agent.clock import SystemClock
 from agent.live import Live
@@ -65,6 +66,27 @@ def test_a_broken_configuration_is_78_and_names_the_line(tmp_path: Path) -> None
         assert done.returncode == 78
         assert "dock.toml:2: dock.idd: unknown key" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mode", "hours", "noted"), [("on", 72, True), ("on", 73, False), ("off", 72, False)]
+)
+def test_a_copy_that_may_go_before_its_recorder_is_cleared_is_told_of(
+    config: Path, mode: str, hours: int, noted: bool
+) -> None:
+    words = f'[clearing]\nmode = "{mode}"\n[spool]\nhold_hours = {hours}\n'
+    config.write_text(config.read_text("utf-8") + words, "utf-8")
+    done = CliRunner().invoke(validate, ["--config", str(config)])
+    assert done.exit_code == 0, done.output
+    assert ("clearing.grace_hours" in done.output) is noted
+    assert max(map(len, done.output.splitlines()[1:]), default=0) <= 88
+
+
+def test_a_daemon_leaves_no_core() -> None:
+    words = "from agent.cli.memory import no_core as n; import resource as r; n(); "
+    words += "print(r.getrlimit(r.RLIMIT_CORE))"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout == "(0, 0)\n"
 
 
 def test_wrong_usage_is_2() -> None:

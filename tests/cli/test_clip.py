@@ -146,3 +146,24 @@ def test_pages_fit_a_terminal(
     run("clip", "annotate", CLIP, "--remark", "长" * 300, "--why", "因" * 300, "--by", "赵队")
     for line in run(*command).output.splitlines():
         assert cell_len(line) <= 80, line
+
+
+def test_clips_say_whose_they_are(run: Run) -> None:
+    assert {each["officer"] for each in document(run("clips", "--json"))} == {"张三", "李四"}
+    page = run("clips").output
+    assert "张三" in page
+    assert "李四" in page
+
+
+def test_a_moment_without_its_zone_is_refused_with_the_way_to_write_it(run: Run) -> None:
+    words = ("--used-from", "2026-08-04", "--why", "x", "--by", "赵队")
+    assert "write it like 2026-" in refused(run("clip", "annotate", CLIP, *words))
+
+
+def test_an_archive_that_never_ran_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "archive.toml"
+    path.write_text(f'[archive]\nid = "c"\nreceiver = "c-1"\nroot = "{tmp_path}/none"\n')
+    for command in (["find"], ["due"], ["findings"], ["exports"]):
+        words = refused(CliRunner().invoke(cli, ["archive", *command, "--config", str(path)]))
+        assert "there is no catalogue at" in words
+        assert "has the archive run here?" in words

@@ -13,9 +13,12 @@ import pytest
 from agent.errors import RecorderBusy, RecorderGone, RecorderMisbehaved, RecorderRefused
 from agent.link.attached import Attached
 from agent.link.usb import UsbBus
-from agent.recorder.mtp.recorder import open_mtp
+from agent.model import Clip
+from agent.recorder.mtp.clips import Listed
+from agent.recorder.mtp.recorder import _moved, open_mtp
 from agent.recorder.profiles.load import load_profiles, shipped_folder
 from agent.recorder.profiles.match import possible
+from agent.wire.ptp.datasets import ObjectInfo
 from hwsim.body import Body, Card, HeldClip
 from hwsim.faces.ptp import (
     NO_PARTIAL_64,
@@ -27,7 +30,16 @@ from hwsim.faces.ptp import (
     PtpFace,
     Quirks,
 )
-from hwsim.faults import BadClock, BadName, FalseBattery, FalseSize, Fault, Faults, Refuse
+from hwsim.faults import (
+    BadClock,
+    BadDate,
+    BadName,
+    FalseBattery,
+    FalseSize,
+    Fault,
+    Faults,
+    Refuse,
+)
 from hwsim.media.grown import Noise
 from hwsim.ports.usb_memory import MemoryBus
 from hwsim.usb import UsbFacts
@@ -352,6 +364,38 @@ def test_nothing_is_deleted_that_is_no_longer_what_was_listed() -> None:
     with pytest.raises(RecorderMisbehaved, match="another object"):
         docked.recorder.delete(clip)
     assert set(FOOTAGE) <= {held.path for held in docked.body.clips}
+
+
+def test_a_handle_that_became_a_file_of_another_time_is_not_deleted() -> None:
+    """Its name, size and folder may be the same: a recorder that begins its numbers again."""
+    faults = Faults()
+    docked = dock_mtp(small_body(), Quirks(operations=PLAIN_PTP), faults)
+    clip = docked.clip("AUDIO/A_1.WAV")
+    faults.add(BadDate(text="20260805T090000"))
+    with pytest.raises(RecorderMisbehaved, match="another object"):
+        docked.recorder.delete(clip)
+    assert set(FOOTAGE) <= {held.path for held in docked.body.clips}
+
+
+@pytest.mark.parametrize(
+    ("parents", "dates", "moved"),
+    [
+        ((7, 7), ("20260804T100000", "20260804T100000"), False),
+        ((7, 8), ("20260804T100000", "20260804T100000"), True),
+        ((0, 0xFFFFFFFF), ("20260804T100000", "20260804T100000"), False),
+        ((7, 0), ("20260804T100000", "20260804T100000"), False),
+        ((7, 7), ("20260804T100000", "20260804T100000.5"), False),
+        ((7, 7), ("20260804T100000", "20260804T100001"), True),
+        ((7, 7), ("20260804T100000", ""), False),
+        ((7, 7), ("", "20260804T100001"), False),
+    ],
+)
+def test_what_shows_that_a_handle_was_given_anew(
+    parents: tuple[int, int], dates: tuple[str, str], moved: bool
+) -> None:
+    listed = Listed(Clip("00010001", "A/1.MP4", 5, dates[0]), 3, "1.MP4", parents[0])
+    now = ObjectInfo(0x00010001, 0x300B, 0, 5, parents[1], "1.MP4", "", dates[1])
+    assert _moved(listed, now) is moved
 
 
 @pytest.mark.parametrize(

@@ -5,53 +5,42 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.util
+import json
 import os
+import shutil
 import sys
-import tempfile
-import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 import pytest
 
+from . import bench
+from .bench import ALIVE, FOUND, TIMED_OUT, Known
 from .equivalent import EQUIVALENT
 from .mutate import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
-PLAN = {
-    "agent.offload.clearing.rule": ["tests/clearing/test_rule.py"],
-    "agent.offload.clearing.clear": ["tests/clearing/test_clear.py"],
-    "agent.offload.clearing.listing": ["tests/clearing/test_clear.py"],
-    "agent.offload.clearing.docked": ["tests/clearing/test_clear.py"],
-    "agent.offload.clearing.policy": ["tests/clearing/test_policy.py"],
-    "agent.spool.clearance": ["tests/clearing/test_clearings.py"],
-    "agent.spool.clearings": ["tests/clearing/test_clearings.py", "tests/clearing/test_clear.py"],
-    "agent.uplink.receipts": ["tests/uplink/test_receipts.py", "tests/uplink/test_pieces.py"],
-    "agent.uplink.proofs": ["tests/uplink/test_challenger.py", "tests/uplink/test_forgeries.py"],
+CLEARING, UPLINK = "tests/clearing/test_", "tests/uplink/test_"
+PLAN: dict[str, tuple[list[str], list[str]]] = {
+    "agent.offload.clearing.policy": ([f"{CLEARING}policy.py::test_what_is_in_force"], []),
+    "agent.spool.clearance": ([f"{CLEARING}clearings.py"], []),
+    "agent.offload.clearing.listing": ([f"{CLEARING}listing.py"], [f"{CLEARING}clear.py"]),
+    "agent.uplink.receipts": (
+        [f"{UPLINK}receipt_fields.py", f"{UPLINK}sealed_receipts.py"],
+        [f"{UPLINK}receipts.py"],
+    ),
+    "agent.offload.clearing.docked": ([f"{CLEARING}docked.py"], [f"{CLEARING}clear.py"]),
+    "agent.uplink.proofs": ([f"{UPLINK}proof_fields.py"], [f"{UPLINK}challenger.py"]),
+    "agent.offload.clearing.rule": ([f"{CLEARING}rule.py"], []),
+    "agent.offload.clearing.clear": ([f"{CLEARING}clear.py"], []),
+    "agent.spool.clearings": ([f"{CLEARING}clearings.py"], [f"{CLEARING}clear.py"]),
 }
-"""Module → the tests that have to tell every mutant of it."""
-WARM = (
-    "agent.config",
-    "agent.wire.evidence",
-    "sqlite_utils",
-    "blake3",
-    "cryptography",
-)
+"""Module → the tests that have to tell every mutant of it, and those for what they let pass."""
+WARM = ("agent.config", "agent.wire.evidence", "sqlite3", "blake3", "cryptography", "hypothesis")
 """Imported once, before the processes fork; none of them imports a module of the plan."""
-SECONDS = 900.0
-"""A mutant that takes longer counts as told; far more than its tests take on a busy machine."""
-AT_ONCE = 2
-
-
-class Running(NamedTuple):
-    """A mutant whose tests run in the process `pid`."""
-
-    pid: int
-    module: str
-    mutant: Mutant
-    began: float
 
 
 class Changed(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
@@ -74,90 +63,81 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
 def main(wanted: list[str]) -> int:
     os.chdir(ROOT)
+    own = bench.folder()
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = own  # mutants' failures are nobody's examples
     for name in WARM:
         importlib.import_module(name)
-    survivors = total = 0
-    for module, tests in PLAN.items():
-        if wanted and not module.endswith(tuple(wanted)):
-            continue
-        missing = [test for test in tests if not (ROOT / test).exists()]
-        if missing:
-            print(f"{module}: no {', '.join(missing)}")
-            survivors += 1
-            continue
-        found, alive = _module(module, tests)
-        total += found
-        survivors += alive
-    print(f"{total} mutants, {survivors} alive without a reason")
-    return 1 if survivors else 0
+    total: Counter[str] = Counter()
+    for module in PLAN:
+        if not wanted or module.endswith(tuple(f".{each}" for each in wanted)):
+            total += _module(module)
+    shutil.rmtree(own, ignore_errors=True)
+    print(f"{total['mutants']} mutants, {total[ALIVE]} alive without a reason")
+    return 1 if total[ALIVE] else 0
 
 
-def _module(module: str, tests: list[str]) -> tuple[int, int]:
-    """How many mutants there are of a module, and how many of them live for no reason."""
+def _module(module: str) -> Counter[str]:
+    """How many mutants of a module came to which end."""
     source = (ROOT / f"{module.replace('.', '/')}.py").read_text()
-    if _run(module, source, tests) != 0:
-        print(f"{module}: its tests fail without any change")
-        return 0, 1
-    running: list[Running] = []
-    number = alive = excused = 0
-    for mutant in mutants(source):
-        number += 1
-        running.append(
-            Running(_fork(module, mutant.source, tests), module, mutant, time.monotonic())
-        )
-        if len(running) >= AT_ONCE:
-            ended, lives = _await(running)
-            reason = EQUIVALENT.get((module.rpartition(".")[2], ended.mutant.what)) if lives else ""
-            excused += bool(lives and reason)
-            alive += lives and not reason
-    while running:
-        ended, lives = _await(running)
-        reason = EQUIVALENT.get((module.rpartition(".")[2], ended.mutant.what)) if lives else ""
-        excused += bool(lives and reason)
-        alive += lives and not reason
-    print(f"{module}: {number} mutants, {excused} equivalent, {alive} alive", flush=True)
-    return number, alive
+    every = dict(enumerate(mutants(source)))
+    left, ends = every, dict.fromkeys(every, ALIVE)
+    for tests in PLAN[module]:
+        if left and tests:
+            ends |= dict(_stage(module, [t for t in tests if _is_there(t)], left))
+            left = {number: each for number, each in left.items() if ends[number] == ALIVE}
+    count = Counter(mutants=len(every))
+    for number, mutant in every.items():
+        end = ends[number]
+        if end == ALIVE and (module.rpartition(".")[2], mutant.what) in EQUIVALENT:
+            end = "equivalent"
+        count[end] += 1
+        if end != FOUND and end != "equivalent":
+            print(f"{end.upper()} {module}:{mutant.line}: {mutant.what}")
+    print(
+        f"{module}: {len(every)} mutants, {count[FOUND]} found, {count[TIMED_OUT]} timed out, "
+        f"{count['equivalent']} equivalent, {count[ALIVE]} alive",
+        flush=True,
+    )
+    return count
 
 
-def _await(running: list[Running]) -> tuple[Running, bool]:
-    """The next mutant that ended, and whether its tests let it live."""
-    while True:
-        for one in running:
-            pid, status = os.waitpid(one.pid, os.WNOHANG)
-            late = time.monotonic() - one.began > SECONDS
-            if not pid and late:  # it never ends: told
-                os.kill(one.pid, 9)
-                pid, status = os.waitpid(one.pid, 0)
-            if pid:
-                running.remove(one)
-                lives = os.waitstatus_to_exitcode(status) == 0
-                if lives and (one.module.rpartition(".")[2], one.mutant.what) not in EQUIVALENT:
-                    print(f"ALIVE {one.module}:{one.mutant.line}: {one.mutant.what}", flush=True)
-                return one, lives
-        time.sleep(0.02)
+def _is_there(test: str) -> bool:
+    return (ROOT / test.partition("::")[0]).exists()
 
 
-def _run(module: str, source: str, tests: list[str]) -> int:
-    _, status = os.waitpid(_fork(module, source, tests), 0)
-    return os.waitstatus_to_exitcode(status)
+def _stage(module: str, tests: list[str], left: dict[int, Mutant]) -> Iterator[tuple[int, str]]:
+    """Verdicts of these tests."""
+    place = bench.folder()
+    told = Path(place, "told")
+    inside = [(number, each) for number, each in left.items() if each.function]
+    os.waitpid(bench.forked(lambda: bench.run(module, tests, told, inside)), 0)
+    document = json.loads(told.read_text())
+    shutil.rmtree(place)
+    known = Known(**document["known"])
+    if known.failed:
+        sys.exit(f"{module}: without any change there fails {', '.join(known.failed)}")
+    yield from ((int(number), end) for number, end in document["verdicts"].items())
+    yield from bench.verdicts(_anew(module, known, left))
 
 
-def _fork(module: str, source: str, tests: list[str]) -> int:
-    """The process that runs the tests against that source; it says nothing."""
-    sys.stdout.flush()
-    if pid := os.fork():
-        return pid
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 1)
-    os.dup2(quiet, 2)
-    sys.meta_path.insert(0, Changed(module, source))
-    code = 70
-    try:
-        with tempfile.TemporaryDirectory(prefix="mutant") as folder:
-            options = ("-x", "-q", "-p", "no:cacheprovider", f"--basetemp={folder}/t")
-            code = int(pytest.main([*options, *tests]))
-    finally:
-        os._exit(code)
+def _anew(
+    module: str, known: Known, left: dict[int, Mutant]
+) -> Iterator[tuple[int, Callable[[], int], float]]:
+    """Trials of what is in no function: everything is imported anew."""
+    tests = known.tests("")
+    for number, mutant in left.items():
+        if mutant.function:
+            continue
+
+        def work(mutant: Mutant = mutant) -> int:
+            place = bench.folder()
+            sys.meta_path.insert(0, Changed(module, mutant.source))
+            try:
+                return int(pytest.main([*bench.QUIET, f"--basetemp={place}/t", *tests]))
+            finally:
+                shutil.rmtree(place, ignore_errors=True)
+
+        yield number, work, known.limit(tests) + bench.LEAST_SECONDS
 
 
 if __name__ == "__main__":

@@ -31,30 +31,49 @@ _BINARY: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change: the whole new source, where it is and what it does."""
+    """One change: the whole new source, where it is and what it does.
+
+    `function` is the qualified name of the outermost function in whose body it is, empty elsewhere.
+    """
 
     line: int
     what: str
+    function: str
     source: str
 
 
 def mutants(source: str) -> Iterator[Mutant]:
     """Every mutant of a module, in the order of its nodes."""
     tree = ast.parse(source)
-    number = sum(1 for _ in ast.walk(tree))
-    for at in range(number):
-        for which in range(8):
-            changed = copy.deepcopy(tree)  # nodes are found again by their place in the walk
-            parents = _parents(changed)
-            node = next(each for i, each in enumerate(ast.walk(changed)) if i == at)
-            changes = list(_changes(node, parents))
-            if which >= len(changes):
-                break
-            before = _line(node)
-            what = changes[which]()
-            ast.fix_missing_locations(changed)
-            after = ast.unparse(changed)
-            yield Mutant(getattr(node, "lineno", 0), f"{before}  ⇒  {what}", after)
+    parents, homes = _parents(tree), dict(_homes(tree))
+    for at, node in enumerate(ast.walk(tree)):
+        for which in range(len(list(_changes(node, parents)))):
+            yield _mutant(tree, at, which, homes.get(node, ""))
+
+
+def _mutant(tree: ast.Module, at: int, which: int, function: str) -> Mutant:
+    changed = copy.deepcopy(tree)  # nodes are found again by their place in the walk
+    parents = _parents(changed)
+    node = next(each for i, each in enumerate(ast.walk(changed)) if i == at)
+    line, shown = getattr(node, "lineno", 0), node
+    if isinstance(node, ast.Constant):
+        shown = parents[node]  # a mere number says nothing
+    before = _line(shown)
+    what = list(_changes(node, parents))[which]()
+    ast.fix_missing_locations(changed)
+    after = f" ({_line(shown)})" if shown is not node else ""
+    words = f"{function or 'module'}: {before}  ⇒  {what}{after}"
+    return Mutant(line, words, function, ast.unparse(changed))
+
+
+def _homes(tree: ast.AST, name: str = "") -> Iterator[tuple[ast.AST, str]]:
+    """Each node in a function's body, with the name of the outermost such function."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from _homes(node, f"{name}{node.name}.")
+        elif isinstance(node, ast.FunctionDef):
+            for statement in node.body:
+                yield from ((each, name + node.name) for each in ast.walk(statement))
 
 
 def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
@@ -62,7 +81,7 @@ def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
 
 
 def _line(node: ast.AST) -> str:
-    return ast.unparse(node).splitlines()[0][:100]
+    return " ".join(ast.unparse(node).split())[:100]
 
 
 def _changes(node: ast.AST, parents: dict[ast.AST, ast.AST]):  # type: ignore[no-untyped-def]

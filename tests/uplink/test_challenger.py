@@ -294,6 +294,20 @@ def test_such_a_form_is_receipted_anew_once_in_a_new_epoch(desk: Desk) -> None:
     assert desk.state(clip) is State.RECEIPTED
 
 
+def test_such_a_form_is_receipted_anew_once_after_an_epoch_came_back(desk: Desk) -> None:
+    """Till then it might be lost: its copy here is not given up for the receipt that it has."""
+    (clip,) = desk.clips
+    for epoch in ("epoch-1", "epoch-2", "epoch-1"):
+        desk.ledger.epoch_seen("archive-1", epoch)
+    desk.run(lambda: desk.asked)
+    desk.answer(desk.asked[0], lost=OTHER_FORM, keyed="")
+    assert desk.state(clip) is State.SPOOLED
+    desk.receipt(clip)
+    desk.run(lambda: len(desk.asked) == 2)
+    desk.answer(desk.asked[1], lost=OTHER_FORM, keyed="")
+    assert (desk.state(clip), desk.clearance(clip)) == (State.RECEIPTED, None)
+
+
 def test_a_few_clips_are_asked_for_at_once_and_all_in_the_end(open_desk: Open) -> None:
     desk = open_desk(7)
     desk.run(seconds=10)

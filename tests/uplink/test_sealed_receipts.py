@@ -36,13 +36,20 @@ def check(entry: Entry, receipt: Receipt) -> None:
     receipts.check(receipt, dock=DOCK, entry=entry, presence=None)
 
 
-@pytest.mark.parametrize("opened", [True, False])
-@pytest.mark.parametrize("kept", ["as-sent", "plain"])
+@pytest.mark.parametrize(
+    ("opened", "kept"), [(True, "as-sent"), (True, "plain"), (False, "as-sent")]
+)
 def test_an_honest_receipt_is_taken_opened_or_not(opened: bool, kept: str) -> None:
     entry = sealed_entry()
     receipt = decode(Receipt, receipt_for(entry, opened=opened, kept=kept).encode())
     check(entry, receipt)
     assert receipt.opened is opened
+
+
+def test_what_was_never_opened_cannot_be_kept_decrypted() -> None:
+    entry = sealed_entry()
+    with pytest.raises(ReceiptRejected, match="never opened"):
+        check(entry, receipt_for(entry, opened=False, kept="plain"))
 
 
 @pytest.mark.parametrize("fact", OTHER)
