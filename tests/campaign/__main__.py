@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from .clearing import SCENES, one_clearing
+from .clearing_bugs import BUGS
 from .full_disk import inside, one_full_disk
 from .gigabyte import one_gigabyte
 from .kills import one_kill
@@ -45,6 +47,15 @@ def _do(name: str, one: Callable[[Run], None], runs: int, seed: int | None) -> N
 def kills(runs: int, seed: int | None) -> None:
     """SIGKILL to dock, archive and broker at random moments."""
     _do("kills", one_kill, runs, seed)
+
+
+@campaigns.command()
+@_options(60)
+@click.option("--bug", type=click.Choice(sorted(BUGS)), help="To be found: then a run must fail.")
+@click.option("--scene", type=click.Choice(SCENES), help="For all runs; else by the seed.")
+def clearing(runs: int, seed: int | None, bug: str | None, scene: str | None) -> None:
+    """SIGKILL to dock, archive and broker while recorders are cleared."""
+    _do("clearing", partial(one_clearing, bug=bug, scene=scene), runs, seed)
 
 
 @campaigns.command()

@@ -34,6 +34,8 @@ class Yard:
         self.world = World.make(folder, quota=quota)
         self.bus = folder / "bus"
         self.bus.mkdir()
+        self.dock_options: list[str] = []
+        """What the dock's command gets beside its configuration and its bus."""
         self._broker_up = True
         self._said_before: dict[str, int] = {}
 
@@ -153,6 +155,7 @@ class Yard:
         return (
             "tests.campaign.dock",
             "--config", str(self.world.dock_config), "--bus", str(self.bus),
+            *self.dock_options,
         )  # fmt: skip
 
 
