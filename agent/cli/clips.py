@@ -115,7 +115,7 @@ def _officer(ledger: LedgerView, entry: Entry) -> str:
 def clip_table(found: list[Entry], whose: Mapping[ClipId, str], *, wide: bool) -> Table:
     """A narrow one does without the recorder's own time, and has officers beneath recorders."""
     table = Table(box=None, pad_edge=False)
-    who = ("recorder", "officer") if wide else ("recorder, officer",)
+    who = ("recorder", "officer") if wide else ("recorder",)
     more = ("recorded",) if wide else ()
     for heading in ("clip", *who, "path", "size", *more, "state", "waits for"):
         table.add_column(

@@ -44,14 +44,23 @@ def test_the_least_that_works(tmp_path: Path) -> None:
     assert config.bay == []
 
 
+AGE = "age1" + "q" * 58
+
+
 def test_the_readme_shows_configurations_that_load(tmp_path: Path) -> None:
     readme = Path(__file__).parents[2].joinpath("README.md").read_text("utf-8")
     blocks = [part.split("```")[0] for part in readme.split("```toml\n")[1:]]
-    assert len(blocks) == 2
-    archive, dock = (block.replace("ed25519:…", KEY) for block in blocks)
+    assert len(blocks) == 4
+    filled = [block.replace("ed25519:…", KEY).replace("age1…", AGE) for block in blocks]
+    archive, dock, further, below = filled
     loaded = load(ArchiveConfig, written(tmp_path, "\n".join(_unindented(archive))))
     assert loaded.archive.floor == 5 * 2**30
     assert load(DockConfig, written(tmp_path, "\n".join(_unindented(dock)))).bay[0].port == "1-1.1"
+    with_more = f'[dock]\nid = "dock-1"\n[archive]\nkeys = ["{KEY}"]\n{further}'
+    more = load(DockConfig, written(tmp_path, with_more))
+    assert (more.clearing.mode, more.spool.encrypt_to) == ("on", AGE)
+    of_archive = f'[archive]\nid = "county"\nreceiver = "county-1"\n{below}'
+    assert load(ArchiveConfig, written(tmp_path, of_archive)).archive.tree.startswith("{unit}")
 
 
 def _unindented(block: str) -> list[str]:
