@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,13 +19,13 @@ from agent.cli.ask import ask
 from agent.custody.orders import Order
 from agent.model import HoldReason
 
-from .clearing_watch import Watch
+from .clearing_watch import Watch, failure_of
 from .doomed import Doom
 from .evidence import Evidence
 from .kills import MIB
 from .outcome import Run
 from .settling import close
-from .yard import KILLABLE, ROOT, Yard
+from .yard import KILLABLE, Yard
 
 SCENES = ("plain", "held", "lost", "altered", "restored", "room")
 HARMFUL = ("lost", "altered", "restored")
@@ -239,7 +237,7 @@ def _restore(shift: Shift, copy: Path) -> None:
     if shift.random.random() < 0.5:
         config = str(shift.yard.world.archive_config)
         said = ("archive", "restored", "--by", "Li Wei", "--why", "disk", "--config", config)
-        shift.run.must(_command(*said) == "", "bodydock archive restored failed")
+        shift.run.must(failure_of(*said) == "", "bodydock archive restored failed")
 
 
 def _kill(shift: Shift) -> None:
@@ -296,12 +294,5 @@ def _verified(shift: Shift, name: str) -> list[str]:
     world = shift.yard.world
     verify = {"dock": ("custody", world.dock_config), "archive": ("archive", world.archive_config)}
     command, config = verify[name]
-    said = _command(command, "verify", "--config", str(config))
+    said = failure_of(command, "verify", "--config", str(config))
     return [f"{name}: {said[-2000:]}"] if said else []
-
-
-def _command(*words: str) -> str:
-    """What a command of bodydock said where it failed; empty where it did not."""
-    command = [sys.executable, "-m", "agent.cli", *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return "" if done.returncode == 0 else f"{words}: {done.stdout}{done.stderr}"

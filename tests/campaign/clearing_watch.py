@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +20,7 @@ from blake3 import blake3
 from .books import Row, rows
 from .clearing_cards import ANSWERED, ASKED
 from .evidence import Evidence
-from .yard import Yard
+from .yard import ROOT, Yard
 
 Clip = tuple[str, str]
 """A recorder's serial number, and the path on it."""
@@ -241,3 +243,10 @@ def _clip(row: Row) -> Clip:
 
 def _row(clip: Clip) -> Row:
     return {"serial": clip[0], "path": clip[1]}
+
+
+def failure_of(*words: str) -> str:
+    """What a command of bodydock said where it failed; empty where it did not."""
+    command = [sys.executable, "-m", "agent.cli", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else f"{words}: {done.stdout}{done.stderr}"

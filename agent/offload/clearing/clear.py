@@ -104,10 +104,8 @@ class Clearing:
     def _is_same_medium(self, entry: Entry, key: Key, listing: Listing) -> bool:
         """Whether the storage is the one that the deletion was begun on: what else lay on it then
         is there still, as far as it was written down."""
-        if self._docked.storage(key.storage) is None:
-            return False
-        clearing = self._ledger.clearing_of(entry.clip)
-        return clearing is not None and listing.knows(clearing.note)
+        clearing, storage = self._ledger.clearing_of(entry.clip), self._docked.storage(key.storage)
+        return storage is not None and clearing is not None and listing.knows(clearing.note)
 
     def _see_again(self, entry: Entry, listing: Listing) -> None:
         """A clip that was cleared and is listed again is not cleared. Other footage under its name
@@ -183,21 +181,21 @@ class Clearing:
             return False
         return True
 
-    def _digest(self, clip: Clip) -> str:
-        """BLAKE3 of the clip as it lies on the recorder; empty where it cannot be read as listed,
+    def _digest(self, clip: Clip) -> str | None:
+        """BLAKE3 of the clip as it lies on the recorder; None where it cannot be read as listed,
         or the session ended."""
         digest = blake3()
         try:
             for at in range(0, clip.size, CHUNK_BYTES):
                 if self._docked.over.is_set():
-                    return ""
+                    return None
                 digest.update(self._source.read(clip, at, CHUNK_BYTES))
             self._source.insist_end(clip)
         except RecorderGone:
             raise
         except RecorderError as error:
             log.warning("%s: %s", printable(clip.path), printable(str(error)))
-            return ""
+            return None
         return digest.hexdigest()
 
     def _delete(self, entry: Entry) -> Listing:
@@ -217,22 +215,22 @@ class Clearing:
         except WrongState as error:  # a hold, or another epoch, since it was hashed
             log.info("clip %s is not cleared: %s", entry.clip, error)
             return before
-        trouble = self._erase(clip)
+        said = self._erase(clip)
         after = Listing(self._eraser.look())
-        self._conclude(entry, trouble, before, after)
+        self._conclude(entry, said, before, after)
         return after
 
     def _erase(self, clip: Clip) -> str:
-        """Why the recorder says that it did not do it; empty where it says nothing."""
+        """What the recorder says of it."""
         try:
             self._eraser.erase(clip)
         except RecorderGone:
             raise
         except RecorderError as error:
             return printable(str(error))
-        return ""
+        return "its recorder says that it deleted it"
 
-    def _conclude(self, entry: Entry, trouble: str, before: Listing, after: Listing) -> None:
+    def _conclude(self, entry: Entry, said: str, before: Listing, after: Listing) -> None:
         """A listing without the storage says nothing of the clip: then the intent stays."""
         key = key_of(entry.sighting)
         if not self._shows(key.storage):
@@ -241,7 +239,7 @@ class Clearing:
         if lost := after.lost_since(before, key):
             self._tell_lost(entry, lost)
         if after.count(key):
-            self._keep(entry, trouble or "its recorder says that it deleted it")
+            self._keep(entry, said)
         elif after.knows(before.witnesses(key)):
             self._ledger.cleared(entry.clip, self._docked.contact)
             self._done.cleared += 1
