@@ -167,9 +167,7 @@ class Clearings(Contacts):
         """
         asked = {"until": self.running - hold_seconds, "doubted": DOUBTED}
         found = self._sound(_CLEARED, asked, limit)
-        return (
-            found + self._sound(_HELD, asked, limit - len(found)) if limit > len(found) else found
-        )
+        return found + self._sound(_HELD, asked, limit - len(found))
 
     # Inside.
 

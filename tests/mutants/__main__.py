@@ -32,11 +32,20 @@ PLAN: dict[str, tuple[list[str], list[str]]] = {
         [f"{UPLINK}receipt_fields.py", f"{UPLINK}sealed_receipts.py"],
         [f"{UPLINK}receipts.py"],
     ),
-    "agent.offload.clearing.docked": ([f"{CLEARING}docked.py"], [f"{CLEARING}clear.py"]),
+    "agent.offload.clearing.docked": (
+        [f"{CLEARING}docked.py"],
+        [f"{CLEARING}releasable.py", f"{CLEARING}clear.py"],
+    ),
     "agent.uplink.proofs": ([f"{UPLINK}proof_fields.py"], [f"{UPLINK}challenger.py"]),
     "agent.offload.clearing.rule": ([f"{CLEARING}rule.py"], []),
-    "agent.offload.clearing.clear": ([f"{CLEARING}clear.py"], []),
-    "agent.spool.clearings": ([f"{CLEARING}clearings.py"], [f"{CLEARING}clear.py"]),
+    "agent.offload.clearing.clear": (
+        [f"{CLEARING}unsettled.py", f"{CLEARING}left_alone.py", f"{CLEARING}clear.py"],
+        [],
+    ),
+    "agent.spool.clearings": (
+        [f"{CLEARING}clearings.py", f"{CLEARING}releasable.py"],
+        [f"{CLEARING}clear.py"],
+    ),
 }
 """Module → the tests that have to tell every mutant of it, and those for what they let pass."""
 WARM = ("agent.config", "agent.wire.evidence", "sqlite3", "blake3", "cryptography", "hypothesis")
