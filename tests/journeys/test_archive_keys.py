@@ -121,8 +121,9 @@ def _all_is_told(journey: Change, first: PublicKey) -> None:
     ):
         code, told = bodydock(*command)
         assert code == 0, told
-    stored = journey.yard.log("archive").read_text("utf-8").count(" stored, ")
-    assert stored == 13
+    # A receipt that was on its way when the archive started again is made anew by the new key.
+    objects = [path for path in (journey.root() / "objects").glob("*/*") if path.is_file()]
+    assert len(objects) == 13
     _, rows = bodydock("keys", *journey.dock)
     roles = {row["key"]: row["role"] for row in rows if row["whose"] == "archive"}
     assert roles[first.text] == "pinned, counts only for what it signed before"
