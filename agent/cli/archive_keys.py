@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 
 from agent.cli.archive_config import config_option, json_option, opened
-from agent.cli.show import console, print_json, shown
+from agent.cli.show import console, print_json, print_keys, shown
 from agent.config import ArchiveConfig, load
 
 if TYPE_CHECKING:
@@ -32,16 +32,8 @@ def archive_keys(ctx: click.Context, path: Path, *, as_json: bool) -> None:
 
     The people at both ends read the digits aloud; where they agree, so do the keys.
     """
-    if ctx.invoked_subcommand is not None:
-        return
-    found = _rows(load(ArchiveConfig, path))
-    if as_json:
-        print_json(found)
-        return
-    for row in found:
-        click.echo(f"{shown(row['whose'])} ({row['role']})")
-        click.echo(f"    {row['fingerprint']}")
-        click.echo(f"    {row['key']}")
+    if ctx.invoked_subcommand is None:
+        print_keys(_rows(load(ArchiveConfig, path)), as_json=as_json)
 
 
 @archive_keys.command(short_help="Make the next key; docks take both from here on.")

@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 
 from agent.cli.run import config_option
-from agent.cli.show import console, print_json, shown
+from agent.cli.show import console, print_json, print_keys, shown
 from agent.clock import SystemClock, to_text
 from agent.config import DockConfig, load
 from agent.custody.dock_key import CREDENTIAL
@@ -30,17 +30,8 @@ def keys(ctx: click.Context, path: Path, *, as_json: bool) -> None:
 
     The people at both ends read the digits aloud; where they agree, so do the keys.
     """
-    ctx.ensure_object(dict)["path"] = path
-    if ctx.invoked_subcommand is not None:
-        return
-    found = _rows(load(DockConfig, path))
-    if as_json:
-        print_json(found)
-        return
-    for row in found:
-        click.echo(f"{row['whose']} ({row['role']})")
-        click.echo(f"    {row['fingerprint']}")
-        click.echo(f"    {row['key']}")
+    if ctx.invoked_subcommand is None:
+        print_keys(_rows(load(DockConfig, path)), as_json=as_json)
 
 
 @keys.command(short_help="Let the dock's key give way to a new one.")

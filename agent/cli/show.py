@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -43,6 +43,17 @@ def shown(text: str) -> str:
 
 def print_json(document: Any) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def print_keys(rows: Sequence[Mapping[str, str]], *, as_json: bool) -> None:
+    """Whose key, what for, its fingerprint to read aloud, and the key itself."""
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        click.echo(f"{shown(row['whose'])} ({row['role']})")
+        click.echo(f"    {row['fingerprint']}")
+        click.echo(f"    {row['key']}")
 
 
 def waits_for(entry: Entry) -> str:

@@ -13,6 +13,7 @@ the clusters: cut off between any two, clusters stay taken that nobody uses, and
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ def boot_of(part: Part) -> Boot:
     return part.facts.boot
 
 
-class Judge:
+class Judge(ABC):
     """What both file systems have in common."""
 
     def __init__(self, part: Part, item: Item, before: Window, after: Window) -> None:
@@ -66,13 +67,13 @@ class Judge:
         self.at = entry_at(part, item)
         self.folders = [span for each in part.items if each.folder for span in each.places()]
 
+    @abstractmethod
     def slots(self) -> dict[int, int]:
         """Place of each byte that marks one of the file's entries, and what it becomes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def map_bytes(self) -> dict[int, int]:
         """Place of each byte of the map of clusters that changes, and what it becomes."""
-        raise NotImplementedError
 
     def steps(self, changes: list[Change]) -> Steps:
         """The changes that take the file away. Raises `RecorderRefused` where one of those is
